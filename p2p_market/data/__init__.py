@@ -1,0 +1,1 @@
+"""Household time series: containers, readers, and a synthetic community."""
