@@ -126,9 +126,8 @@ def test_the_reference_interval_is_exactly_the_prices_at_which_the_market_clears
     for half_cents in range(-1, 202):
         p = Fraction(half_cents, 200)
         just_above, just_below = p + Fraction(1, 1000), p - Fraction(1, 1000)
-        clears = (
-            demand(bids, just_above) <= answer.traded <= demand(bids, p)
-            and supply(asks, just_below) <= answer.traded <= supply(asks, p)
-        )
+        clears = demand(bids, just_above) <= answer.traded <= demand(bids, p) and supply(
+            asks, just_below
+        ) <= answer.traded <= supply(asks, p)
         inside = answer.traded > 0 and answer.price_low <= p <= answer.price_high
         assert inside == (clears and answer.traded > 0)
