@@ -88,7 +88,8 @@ def _feed_in_price(state: MarketState, scales: ObservationScales) -> FloatArray:
 
 
 def _last_price(state: MarketState, scales: ObservationScales) -> FloatArray:
-    return state.published_price[:, None] / scales.price
+    price: FloatArray = state.published_price[:, None] / scales.price
+    return price
 
 
 def _last_price_in_band(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
@@ -97,7 +98,8 @@ def _last_price_in_band(state: MarketState, scales: ObservationScales) -> FloatA
 
 
 def _last_traded(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    return np.where(state.traded[:, None] > 0.0, 1.0, 0.0)
+    traded: FloatArray = np.where(state.traded[:, None] > 0.0, 1.0, 0.0)
+    return traded
 
 
 def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:
