@@ -103,7 +103,8 @@ def _last_traded(state: MarketState, scales: ObservationScales) -> FloatArray:  
 
 
 def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:
-    return state.traded[:, None] / (scales.energy * state.net_load.shape[1])
+    volume: FloatArray = state.traded[:, None] / (scales.energy * state.net_load.shape[1])
+    return volume
 
 
 def _calendar_feature(column: int) -> Callable[[MarketState, ObservationScales], Float32Array]:
