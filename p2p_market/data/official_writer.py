@@ -34,6 +34,8 @@ DEFAULT_TITLE = (
     'electricity data"'
 )
 
+_ZIP_LEVEL = 1  # a tenth of the time of the usual level, for a file that is a fifth larger
+
 
 @dataclass(frozen=True)
 class _Year:
@@ -102,7 +104,10 @@ def write_official_layout(
         frames.of(year).write_csv(file, include_header=False, line_terminator="\r\n")
 
     if path.suffix.lower() == ".zip":
-        with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            atomic_path(path) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=_ZIP_LEVEL) as archive,
+        ):
             for year in years:
                 with archive.open(f"Solar home {year.name}.csv", "w", force_zip64=True) as file:
                     write(file, year)  # type: ignore[arg-type] # a zip member is opened for writing bytes
@@ -180,7 +185,7 @@ class _Rows:
 
     def __init__(self, container: DataContainer, postcode: int | str) -> None:
         self._container = container
-        self._postcode = str(postcode)
+        self._postcode = str(postcode) or None  # a null is written as nothing, an empty text in quotes
         load = container.controlled_load
         has_pv = (container.pv_capacity > 0) | container.pv.any(axis=0)
         everyone = np.ones(container.num_households, bool)
@@ -189,7 +194,7 @@ class _Rows:
             self._categories["GC"] = (container.demand, everyone)
         else:
             difference = np.subtract(container.demand, load, dtype=np.float64).round(6)
-            self._categories["CL"] = (load, load.any(axis=0))
+            self._categories["CL"] = (load, np.asarray(load.any(axis=0)))
             self._categories["GC"] = (np.maximum(difference, 0).astype(np.float32), everyone)
         self._categories["GG"] = (container.pv, has_pv)
 
@@ -211,7 +216,7 @@ class _Rows:
                 "category": np.full(len(homes) * count, number),
                 "Customer": pl.Series(container.customer_ids).gather(np.repeat(homes, count)),
                 "Generator Capacity": np.repeat(container.pv_capacity[homes], count),
-                "Postcode": pl.repeat(self._postcode, len(homes) * count, eager=True),
+                "Postcode": pl.repeat(self._postcode, len(homes) * count, dtype=pl.String, eager=True),
                 "Consumption Category": pl.repeat(category, len(homes) * count, eager=True),
                 "date": pl.Series(dates).gather(np.tile(np.arange(count), len(homes))),
             }
@@ -227,8 +232,8 @@ class _Rows:
     def _marks(self, year: _Year) -> AnyArray:
         """Return which days (D, H) of the year are estimated."""
         doubtful = (self._container.quality & (Quality.ESTIMATED | Quality.FILLED)) > 0
-        marks: AnyArray = doubtful.reshape(-1, SLOTS, doubtful.shape[1]).any(axis=1)[year.days]
-        return marks
+        by_day = doubtful.reshape(-1, SLOTS, doubtful.shape[1])[year.days]
+        return np.asarray(by_day.any(axis=1))
 
 
 def _dates(days: AnyArray) -> list[dt.date]:
