@@ -18,7 +18,7 @@ TIE_RULES = ("prorata", "priority", "random")
 
 # A limit price within this share of a tick of a tick is on it, and a quantity likewise: 0.29 is 2900 ticks of 0.0001.
 _GRID_TOLERANCE = 1e-6
-_PRICE_DECIMALS_ON_TICKS = 6
+_PRICE_DECIMALS_ON_TICKS = 9
 _PRICE_DECIMALS = 12
 
 
