@@ -101,8 +101,9 @@ def clear(
     num_markets = int(np.prod(leading, dtype=int))
     flat = (num_markets, num_orders)
     orders = Orders(
-        price=np.where(quantities == 0.0, 0.0, prices).reshape(flat),
-        quantity=quantities.reshape(flat),
+        # in C order: how the caller's arrays lie in memory must not decide in which order a market is summed
+        price=np.ascontiguousarray(np.where(quantities == 0.0, 0.0, prices).reshape(flat)),
+        quantity=np.ascontiguousarray(quantities.reshape(flat)),
         household=_household_index(household, num_orders),
     )
     tariffs: dict[str, FloatArray] = {}
@@ -171,8 +172,14 @@ def _draw_lots(
         return rng.random(shape)
     if seed is None:
         raise MechanismError("this market draws lots; give seed= or rng= to make the draw reproducible")
-    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    if not isinstance(seed, np.random.SeedSequence):
+        try:
+            seed = np.random.SeedSequence(seed)
+        except (TypeError, ValueError) as error:
+            raise MechanismError(f"seed is {seed!r}; expected a whole number, 0 or more ({error})") from error
     draws = np.empty(shape)
-    for market, stream in enumerate(sequence.spawn(shape[0])):
+    for market in range(shape[0]):
+        # the children that spawn() makes, without counting them on the caller's sequence: a call repeats itself
+        stream = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, market), pool_size=seed.pool_size)
         draws[market] = np.random.default_rng(stream).random(shape[1])
     return draws
