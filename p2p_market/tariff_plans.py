@@ -212,9 +212,7 @@ def _read_yaml(path: Path) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: cannot read this tariff file ({error}); expected a YAML text file"
-        ) from error
+        raise ConfigError(f"{path}: cannot read this tariff file ({error}); expected a YAML text file") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -229,9 +227,7 @@ def _mapping(value: object, where: str) -> dict[str, object]:
     return {str(key): entry for key, entry in value.items()}
 
 
-def _keys(
-    value: object, where: str, required: tuple[str, ...], optional: tuple[str, ...]
-) -> dict[str, object]:
+def _keys(value: object, where: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, object]:
     content, known = _mapping(value, where), required + optional
     for key in content:
         if key not in known:
@@ -266,9 +262,7 @@ def _parse_window(value: object, where: str) -> PriceWindow:
     content = _keys(value, where, ("from", "to", "price_dollars_per_kwh"), ("days", "name"))
     days = content.get("days", "all")
     if days not in get_args(Days):
-        raise ConfigError(
-            f"{where}: days: {days!r}{suggest(days, get_args(Days))}; expected all, weekdays or weekends"
-        )
+        raise ConfigError(f"{where}: days: {days!r}{suggest(days, get_args(Days))}; expected all, weekdays or weekends")
     start, end = (_parse_clock(content[key], f"{where}: {key}") for key in ("from", "to"))
     if start in (end, _MINUTES_PER_DAY):
         raise ConfigError(
@@ -295,7 +289,6 @@ def _parse_clock(value: object, where: str) -> int:
         minute = float(value) * 60  # type: ignore[arg-type]  # a number, as just checked
     if not (0 <= minute <= _MINUTES_PER_DAY and abs(minute - round(minute)) < 1e-6):
         raise ConfigError(
-            f"{where}: {value!r} is not a clock time; "
-            'write hours from 0 to 24 such as 14.5, or "14:30" in quotes'
+            f'{where}: {value!r} is not a clock time; write hours from 0 to 24 such as 14.5, or "14:30" in quotes'
         )
     return round(minute)

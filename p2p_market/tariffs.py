@@ -151,9 +151,7 @@ def build_schedule(
         raise ConfigError(f"num_households = {num_households}: a street has at least 1 household")
     shares = {plans: 1.0} if isinstance(plans, str) else dict(plans)
     counts = _count_households(shares, num_households)
-    chosen = {
-        name: _find_plan(name, folder) for name in shares
-    }  # all of them: a typo must not hide in a share of 0
+    chosen = {name: _find_plan(name, folder) for name in shares}  # all of them: a typo must not hide in a share of 0
     retail, feed_in = [], []
     for name, tariff in chosen.items():
         high, low = tariff.retail_price(calendar), tariff.feed_in_price(calendar)

@@ -71,9 +71,7 @@ all_zero_books = _orders(few_prices, st.just(0), few_sizes)
 two_level_books = st.builds(_by_side, few_prices, few_prices, st.lists(signed_sizes, max_size=12))
 cap_books = _orders(st.sampled_from([CAP_LOW, CAP_LOW, CAP_HIGH, CAP_HIGH, 20, 30]), sign, any_size)
 
-books = st.one_of(
-    random_books, tied_books, tied_books, one_sided_books, all_zero_books, two_level_books, cap_books
-)
+books = st.one_of(random_books, tied_books, tied_books, one_sided_books, all_zero_books, two_level_books, cap_books)
 """Any book of 0 to 12 orders."""
 
 crossing_books = st.builds(

@@ -49,15 +49,8 @@ def test_feed_in_prices():
 
 
 def test_the_flat_plan_lies_in_the_quoted_range():
-    assert (
-        0.314 <= TARIFFS["flat"].retail_price(WEEK).min() == TARIFFS["flat"].retail_price(WEEK).max() <= 0.323
-    )
-    assert (
-        0.090
-        <= TARIFFS["flat"].feed_in_price(WEEK).min()
-        == TARIFFS["flat"].feed_in_price(WEEK).max()
-        <= 0.125
-    )
+    assert 0.314 <= TARIFFS["flat"].retail_price(WEEK).min() == TARIFFS["flat"].retail_price(WEEK).max() <= 0.323
+    assert 0.090 <= TARIFFS["flat"].feed_in_price(WEEK).min() == TARIFFS["flat"].feed_in_price(WEEK).max() <= 0.125
 
 
 def test_every_shipped_plan_says_where_and_when_it_is_from():
@@ -114,9 +107,7 @@ def test_the_price_is_that_of_the_interval_start(tmp_path):
 
 def test_a_window_that_changes_inside_an_interval_is_an_error(tmp_path):
     plan = load_plan(write(tmp_path, GOOD))
-    with pytest.raises(
-        ConfigError, match=r"'night' \(weekdays, 22:30-06:30\) changes at 22:30, inside an interval of"
-    ):
+    with pytest.raises(ConfigError, match=r"'night' \(weekdays, 22:30-06:30\) changes at 22:30, inside an interval of"):
         plan.retail_price(Calendar.regular(MONDAY, 24, 60))
 
 
@@ -249,9 +240,7 @@ def test_equal_remainders_go_to_the_plan_named_first():
 
 
 def test_wrong_shares_are_explained():
-    with pytest.raises(
-        ConfigError, match=r"shares sum to 0\.9, expected 1 \(flat 0\.5, agl_time_of_use 0\.4\)"
-    ):
+    with pytest.raises(ConfigError, match=r"shares sum to 0\.9, expected 1 \(flat 0\.5, agl_time_of_use 0\.4\)"):
         build_schedule({"flat": 0.5, "agl_time_of_use": 0.4}, 3, WEEK)
     with pytest.raises(ConfigError, match=r"the share of 'flat' is -0\.5; expected a number from 0 to 1"):
         build_schedule({"flat": -0.5, "agl_time_of_use": 1.5}, 3, WEEK)

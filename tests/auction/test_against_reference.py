@@ -59,7 +59,9 @@ def assert_same(clearing: Clearing, answer: Answer, book: Book, price_error: flo
         expected = number(getattr(answer, name))
         assert float(getattr(clearing, name)) == pytest.approx(expected, rel=1e-13, abs=price_error, nan_ok=True), name
     for name in ("operator_surplus", "network_payment", "grid_payment"):
-        assert float(getattr(clearing, name)) == pytest.approx(float(getattr(answer, name)), abs=1e3 * price_error), name
+        assert float(getattr(clearing, name)) == pytest.approx(float(getattr(answer, name)), abs=1e3 * price_error), (
+            name
+        )
 
 
 @pytest.mark.parametrize("ties", TIES)
@@ -128,9 +130,8 @@ def test_the_reference_interval_is_exactly_the_prices_at_which_the_market_clears
     for half_cents in range(-1, 202):
         p = Fraction(half_cents, 200)
         just_above, just_below = p + Fraction(1, 1000), p - Fraction(1, 1000)
-        clears = (
-            demand(bids, just_above) <= answer.traded <= demand(bids, p)
-            and supply(asks, just_below) <= answer.traded <= supply(asks, p)
-        )
+        clears = demand(bids, just_above) <= answer.traded <= demand(bids, p) and supply(
+            asks, just_below
+        ) <= answer.traded <= supply(asks, p)
         inside = answer.traded > 0 and answer.price_low <= p <= answer.price_high
         assert inside == (clears and answer.traded > 0)
