@@ -54,9 +54,7 @@ class UnknownNameError(P2PMarketError, LookupError):
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         known = sorted(known)
-        super().__init__(
-            f"unknown {kind} {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}"
-        )
+        super().__init__(f"unknown {kind} {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
 
 
 def suggest(name: object, known: Iterable[str]) -> str:

@@ -88,15 +88,17 @@ def _feed_in_price(state: MarketState, scales: ObservationScales) -> FloatArray:
 
 
 def _last_price(state: MarketState, scales: ObservationScales) -> FloatArray:
-    return (state.published_price / scales.price)[:, None]
+    return state.published_price[:, None] / scales.price
 
 
 def _last_price_in_band(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    return state.published_position[:, None]
+    position: FloatArray = state.published_position
+    return position[:, None]
 
 
 def _last_traded(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    return (state.traded > 0.0).astype(np.float64)[:, None]
+    traded: FloatArray = (state.traded > 0.0).astype(np.float64)
+    return traded[:, None]
 
 
 def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:

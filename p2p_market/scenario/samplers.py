@@ -44,7 +44,7 @@ class WindowSampler:
             If there is none.
         """
         if self.start is not None:
-            return self._fixed(horizon)
+            return self._fixed(self.start, horizon)
         rows = self._windows(horizon + 1, at_midnight=True)
         if rows.size == 0:
             rows = self._windows(horizon + 1, at_midnight=False)
@@ -70,7 +70,8 @@ class WindowSampler:
         fits = (bad_rows[first + length] == bad_rows[first]) & (gaps[first + length] == gaps[first + 1])
         if at_midnight:
             fits &= self.calendar.slot[first] == 0
-        return first[fits]
+        rows: IntArray = first[fits]
+        return rows
 
     def _gap_before(self) -> BoolArray:
         """``(T,)`` true where the interval before is missing from the data."""
@@ -79,24 +80,22 @@ class WindowSampler:
         gap[1:] = np.diff(self.calendar.start) != step
         return gap
 
-    def _fixed(self, horizon: int) -> IntArray:
+    def _fixed(self, start: np.datetime64, horizon: int) -> IntArray:
         labels = self.calendar.start
-        row = int(np.searchsorted(labels, self.start))
-        if row == len(labels) or labels[row] != self.start:
+        row = int(np.searchsorted(labels, np.array(start, dtype=labels.dtype)))
+        if row == len(labels) or labels[row] != start:
             raise DataError(
-                f"the episode is to start at {self.start}, which is not in the data "
+                f"the episode is to start at {start}, which is not in the data "
                 f"({labels[0]} to {labels[-1]}, every {self.calendar.interval_minutes} minutes)"
             )
         available = len(labels) - row
         if horizon > available:
             raise DataError(
-                f"the episode needs {horizon} intervals from {self.start}, and the data has {available}; "
+                f"the episode needs {horizon} intervals from {start}, and the data has {available}; "
                 "shorten the episode or start earlier"
             )
         if self._gap_before()[row + 1 : row + horizon].any():
-            raise DataError(
-                f"the {horizon} intervals from {self.start} have a gap; start elsewhere, or fill it at load"
-            )
+            raise DataError(f"the {horizon} intervals from {start} have a gap; start elsewhere, or fill it at load")
         return np.array([row])
 
 

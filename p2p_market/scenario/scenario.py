@@ -13,7 +13,7 @@ from p2p_market.errors import ConfigError
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
 from p2p_market.scenario.observations import ObservationScales, Observer, calendar_table
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
-from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
+from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from p2p_market.data.container import DataContainer
@@ -192,7 +192,7 @@ class AuctionScenario:
         """
         rows = np.minimum(row, len(self.calendar) - 1)[:, None]
         demand_units = self._demand_units[rows, profile]
-        pv_units: FloatArray | IntArray = self._pv_units[rows, profile]
+        pv_units: AnyArray = self._pv_units[rows, profile]
         if self._pv_scale is not None:
             pv_units = np.rint(pv_units * self._pv_scale[profile])
         if self._masks_pv:
