@@ -9,7 +9,9 @@ import p2p_market
 from p2p_market.auction.clearing import Clearing
 
 
-def clear(bids: list[tuple[float, float]], asks: list[tuple[float, float]], *args: object, **options: object) -> Clearing:
+def clear(
+    bids: list[tuple[float, float]], asks: list[tuple[float, float]], *args: object, **options: object
+) -> Clearing:
     """Clear (price, quantity) lists of both sides, bids first."""
     orders = [*bids, *((price, -quantity) for price, quantity in asks)]
     return p2p_market.clear([price for price, _ in orders], [size for _, size in orders], *args, **options)
@@ -56,12 +58,18 @@ class TestPyPSADemandAndSupplyBids:
     the dual: 60 in one zone, 0 in the north alone, 200 in the south alone.
     """
 
-    supply = [(0, 120, "N"), (15, 100, "S"), (20, 50, "N"), (36, 60, "N"), (60, 70, "S"), (150, 60, "N"), (200, 50, "S")]
-    demand = [(200, 250, "S"), (90, 80, "N"), (75, 20, "N"), (65, 40, "S"), (24, 60, "S")]
-
-    @pytest.mark.parametrize(
-        ("zones", "price", "volume"), [("NS", 60, 390), ("N", 0, 100), ("S", 200, 220)]
+    supply = (
+        (0, 120, "N"),
+        (15, 100, "S"),
+        (20, 50, "N"),
+        (36, 60, "N"),
+        (60, 70, "S"),
+        (150, 60, "N"),
+        (200, 50, "S"),
     )
+    demand = ((200, 250, "S"), (90, 80, "N"), (75, 20, "N"), (65, 40, "S"), (24, 60, "S"))
+
+    @pytest.mark.parametrize(("zones", "price", "volume"), [("NS", 60, 390), ("N", 0, 100), ("S", 200, 220)])
     @pytest.mark.parametrize("rule", ["ce", "clip"])
     def test_zone(self, zones, price, volume, rule):
         clearing = clear(
