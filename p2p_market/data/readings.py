@@ -154,8 +154,7 @@ def read_times(table: Table, column: pl.Series) -> IntArray:
     if (odd := microseconds % 60_000_000 != 0).any():
         row = int(odd.argmax())
         raise DataError(
-            f"{table.place(row)}, column {name!r}: {column[row]} is not on a whole minute; round the times "
-            "first"
+            f"{table.place(row)}, column {name!r}: {column[row]} is not on a whole minute; round the times first"
         )
     minutes: IntArray = microseconds // 60_000_000
     return minutes
