@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
-from p2p_market.errors import ConfigError, suggest
+from p2p_market.errors import ConfigError, is_number, suggest
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -201,11 +201,6 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def is_number(value: object) -> bool:
-    """Return whether a value is a finite number (a truth value is none)."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _read_yaml(path: Path) -> dict[str, object]:
     import yaml  # noqa: PLC0415  # only those who read a file pay for YAML
 
@@ -275,7 +270,7 @@ def _parse_window(value: object, where: str) -> PriceWindow:
 def _parse_price(value: object, where: str) -> float:
     if not is_number(value):
         raise ConfigError(f"{where}: price_dollars_per_kwh: {value!r} is not a number of $/kWh")
-    return float(value)  # type: ignore[arg-type]  # a number, as just checked
+    return float(value)
 
 
 def _parse_clock(value: object, where: str) -> int:
@@ -286,7 +281,7 @@ def _parse_clock(value: object, where: str) -> int:
         if hours.isdigit() and minutes.isdigit() and int(minutes) < 60:
             minute = int(hours) * 60 + int(minutes)
     elif is_number(value):
-        minute = float(value) * 60  # type: ignore[arg-type]  # a number, as just checked
+        minute = float(value) * 60
     if not (0 <= minute <= _MINUTES_PER_DAY and abs(minute - round(minute)) < 1e-6):
         raise ConfigError(
             f'{where}: {value!r} is not a clock time; write hours from 0 to 24 such as 14.5, or "14:30" in quotes'

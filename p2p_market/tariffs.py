@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from p2p_market.errors import ConfigError
+from p2p_market.errors import ConfigError, is_number
 from p2p_market.registry import Registry
-from p2p_market.tariff_plans import TariffPlan, check_band, is_number, load_plan, load_plans
+from p2p_market.tariff_plans import TariffPlan, check_band, load_plan, load_plans
 from p2p_market.types import FloatArray, IntArray
 
 if TYPE_CHECKING:

@@ -97,20 +97,23 @@ def batches(draw: st.DrawFn, max_markets: int = 5) -> list[Book]:
 
 
 @st.composite
-def float_books(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Draw prices and quantities that are sums of tenths: equal in decimal, a rounding error apart in binary."""
+def float_books(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[int], list[int]]:
+    """Draw prices and quantities that are sums of tenths: equal in decimal, a rounding error apart in binary.
+
+    Also returns the whole numbers of tenths that were meant.
+    """
     tenths = st.integers(1, 6)
     count = draw(st.integers(0, 12))
+    prices = [draw(tenths) for _ in range(count)]
+    sizes = [draw(tenths) * draw(some_side) for _ in range(count)]
 
-    def drifted() -> float:
+    def drifted(number: int) -> float:
         total = 0.0
-        for _ in range(draw(tenths)):
+        for _ in range(abs(number)):  # not sum(), which compensates rounding from Python 3.12 on
             total += 0.1
-        return total
+        return float(np.copysign(total, number))
 
-    price = np.array([drifted() for _ in range(count)])
-    quantity = np.array([draw(some_side) * drifted() for _ in range(count)])
-    return price, quantity
+    return np.array([drifted(p) for p in prices]), np.array([drifted(q) for q in sizes]), prices, sizes
 
 
 def stack(batch: list[Book]) -> tuple[np.ndarray, np.ndarray]:

@@ -208,20 +208,28 @@ class SortedBook:
         Returns ``filled`` with the members' shares added; every member must be unfilled before.
         """
         if self.ties == "prorata":
-            nonempty_size = np.where(size > 0.0, size, 1.0)
-            return np.where(members, self.size * fill[:, None] / nonempty_size[:, None], filled)
+            # the quotient first: it is exactly 1 where the level is filled whole, and never above it
+            share = fill / np.where(size > 0.0, size, 1.0)
+            return np.where(members, self.size * share[:, None], filled)
         sizes = self.size * members
         if self.ties == "random":
             if self.draws is None:
                 raise AssertionError("ties='random' needs draws")
             queue = np.argsort(self.draws, axis=1)
             queued = np.take_along_axis(sizes, queue, axis=1)
-            served = np.clip(fill[:, None] - (np.cumsum(queued, axis=1) - queued), 0.0, queued)
+            served = self._serve(queued, fill)
             shares = np.empty_like(served)
             np.put_along_axis(shares, queue, served, axis=1)
         else:
-            shares = np.clip(fill[:, None] - (np.cumsum(sizes, axis=1) - sizes), 0.0, sizes)
+            shares = self._serve(sizes, fill)
         return np.where(members, shares, filled)
+
+    def _serve(self, queue: FloatArray, fill: FloatArray) -> FloatArray:
+        """Fill a queue of sizes ``(B, N)`` one after the other until ``fill`` (B,) is used up."""
+        served = np.clip(fill[:, None] - (np.cumsum(queue, axis=1) - queue), 0.0, queue)
+        noise = self.noise[:, None]
+        served = np.where(served > noise, served, 0.0)
+        return np.where(served < queue - noise, served, queue)
 
     @cached_property
     def bids(self) -> Ladder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import numpy.typing as npt
 
 from p2p_market.auction.clearing import Clearing, clear_orders
 from p2p_market.auction.fees import Fees
+from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
-from p2p_market.errors import MechanismError
+from p2p_market.errors import MechanismError, suggest
 from p2p_market.types import FloatArray
+
+_LARGEST = 1e12
 
 
 def clear(
@@ -85,6 +89,7 @@ def clear(
     >>> clearing.clearing_price.item(), clearing.filled.tolist()
     (0.2, [1.0, 1.0, -1.0, -1.0])
     """
+    _check_options(mechanism, options)
     fees = Fees(trading=fee, network=network_fee, rate=fee_rate, buyer_share=fee_share)
     rules = AuctionRules(mechanism, options, price_tick, energy_unit, ties, fees)
     quantities = _as_floats("quantity", quantity)
@@ -94,15 +99,16 @@ def clear(
             f"price has shape {prices.shape} and quantity {quantities.shape}; expected the same shape (..., N), "
             "one limit price an order"
         )
-    _check_finite("quantity", quantities, np.isfinite(quantities))
-    _check_finite("price", prices, np.isfinite(prices) | (quantities == 0.0) | rules.is_pool)
+    _check_size("quantity", quantities)
+    _check_size("price", prices, unused=(quantities == 0.0) | rules.is_pool)
 
     leading, num_orders = quantities.shape[:-1], quantities.shape[-1]
     num_markets = int(np.prod(leading, dtype=int))
     flat = (num_markets, num_orders)
     orders = Orders(
-        price=np.where(quantities == 0.0, 0.0, prices).reshape(flat),
-        quantity=quantities.reshape(flat),
+        # in C order: how the caller's arrays lie in memory must not decide in which order a market is summed
+        price=np.ascontiguousarray(np.where(quantities == 0.0, 0.0, prices).reshape(flat)),
+        quantity=np.ascontiguousarray(quantities.reshape(flat)),
         household=_household_index(household, num_orders),
     )
     tariffs: dict[str, FloatArray] = {}
@@ -120,18 +126,37 @@ def clear(
     return clearing.reshape(leading)
 
 
+def _check_options(mechanism: str, options: dict[str, Any]) -> None:
+    """Raise for a misspelt keyword of `clear` or of the mechanism; the nearest name may be of either."""
+    own = MECHANISMS[mechanism].options
+    for name in options:
+        if name not in own:
+            keywords = [p.name for p in inspect.signature(clear).parameters.values() if p.kind is p.KEYWORD_ONLY]
+            raise MechanismError(
+                f"mechanism {mechanism!r} takes no option {name!r}{suggest(name, [*own, *keywords])}; "
+                f"its options are: {', '.join(own) or 'none'}; every market's are: {', '.join(keywords)}"
+            )
+
+
 def _as_floats(name: str, values: npt.ArrayLike) -> FloatArray:
     try:
-        return np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufO":  # text, complex numbers and dates would be bent into numbers
+            raise TypeError(f"it holds {'text' if array.dtype.kind in 'US' else array.dtype.name}")
+        return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise MechanismError(f"{name} is not an array of numbers: {error}") from error
 
 
-def _check_finite(name: str, values: FloatArray, valid: npt.NDArray[np.bool_]) -> None:
+def _check_size(name: str, values: FloatArray, unused: npt.NDArray[np.bool_] | bool = False) -> None:
+    """Raise for nan, infinity, and numbers so large that a market's sums would overflow."""
+    valid = (np.abs(values) <= _LARGEST) | unused
     if not valid.all():
         place = tuple(int(i) for i in np.argwhere(~valid)[0])
+        hint = "; set the quantity to 0 for no order" if name == "price" else ""
         raise MechanismError(
-            f"{name}{list(place)} is {values[place]}; expected a finite number (set the quantity to 0 for no order)"
+            f"{name}{list(place) or ''} is {values[place]}; expected a finite number of at most {_LARGEST:g} in size"
+            f"{hint}"
         )
 
 
@@ -139,10 +164,10 @@ def _household_index(household: npt.ArrayLike | None, num_orders: int) -> npt.ND
     if household is None:
         return None
     index = np.asarray(household)
-    if index.shape != (num_orders,) or not np.issubdtype(index.dtype, np.integer):
+    if index.shape != (num_orders,) or not np.issubdtype(index.dtype, np.integer) or (index < 0).any():
         raise MechanismError(
             f"household has shape {index.shape} and type {index.dtype}; expected {num_orders} whole numbers, "
-            "the household that placed each order"
+            "0 or more: the household that placed each order"
         )
     return index.astype(np.int64)
 
@@ -151,28 +176,35 @@ def _tariff(name: str, value: npt.ArrayLike | None, mechanism: str, shape: tuple
     if value is None:
         raise MechanismError(f"mechanism {mechanism!r} settles with the grid; give {name}= in $/kWh")
     prices = _as_floats(name, value)
+    _check_size(name, prices)
     if prices.ndim == len(shape) - 1 and prices.ndim > 0:
         prices = prices[..., None]
     try:
-        prices = np.broadcast_to(prices, shape)
+        return np.broadcast_to(prices, shape)
     except ValueError:
         raise MechanismError(
             f"{name} has shape {np.shape(value)}; expected one price, one a market {shape[:-1]}, "
             f"or one a household {shape}"
         ) from None
-    _check_finite(name, prices, np.isfinite(prices))
-    return prices
 
 
 def _draw_lots(
     shape: tuple[int, int], seed: int | np.random.SeedSequence | None, rng: np.random.Generator | None
 ) -> FloatArray:
     if rng is not None:
+        if not isinstance(rng, np.random.Generator):
+            raise MechanismError(f"rng is {rng!r}; expected a numpy.random.Generator")
         return rng.random(shape)
     if seed is None:
         raise MechanismError("this market draws lots; give seed= or rng= to make the draw reproducible")
-    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    if not isinstance(seed, np.random.SeedSequence):
+        try:
+            seed = np.random.SeedSequence(seed)
+        except (TypeError, ValueError) as error:
+            raise MechanismError(f"seed is {seed!r}; expected a whole number, 0 or more ({error})") from error
     draws = np.empty(shape)
-    for market, stream in enumerate(sequence.spawn(shape[0])):
+    for market in range(shape[0]):
+        # the children that spawn() makes, without counting them on the caller's sequence: a call repeats itself
+        stream = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, market), pool_size=seed.pool_size)
         draws[market] = np.random.default_rng(stream).random(shape[1])
     return draws

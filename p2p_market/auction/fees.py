@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2p_market.errors import MechanismError
+from p2p_market.errors import MechanismError, is_number
 from p2p_market.types import BoolArray, FloatArray
 
 
@@ -40,9 +40,9 @@ class Fees:
 
     def __post_init__(self) -> None:
         for name, value in (("fee", self.trading), ("network_fee", self.network), ("fee_rate", self.rate)):
-            if not (np.isfinite(value) and value >= 0.0):
-                raise MechanismError(f"{name} is {value!r}; expected a finite number, 0 or more")
-        if not 0.0 <= self.buyer_share <= 1.0:
+            if not (is_number(value) and value >= 0.0):
+                raise MechanismError(f"{name} is {value!r}; expected one finite number, 0 or more")
+        if not (is_number(self.buyer_share) and 0.0 <= self.buyer_share <= 1.0):
             raise MechanismError(f"fee_share is {self.buyer_share!r}; expected the buyers' share of the fee, 0 to 1")
         if self.rate * (1.0 - self.buyer_share) >= 1.0:
             raise MechanismError(f"fee_rate is {self.rate!r}; sellers would be left with nothing, expected less than 1")

@@ -11,14 +11,14 @@ import numpy as np
 
 from p2p_market.auction.fees import Fees
 from p2p_market.auction.mechanisms import MECHANISMS, Mechanism
-from p2p_market.errors import MechanismError, suggest
+from p2p_market.errors import MechanismError, is_number, suggest
 from p2p_market.types import BoolArray, FloatArray
 
 TIE_RULES = ("prorata", "priority", "random")
 
 # A limit price within this share of a tick of a tick is on it, and a quantity likewise: 0.29 is 2900 ticks of 0.0001.
 _GRID_TOLERANCE = 1e-6
-_PRICE_DECIMALS_ON_TICKS = 6
+_PRICE_DECIMALS_ON_TICKS = 9
 _PRICE_DECIMALS = 12
 
 
@@ -69,7 +69,7 @@ class AuctionRules:
         if self.ties not in TIE_RULES:
             raise MechanismError(f"ties is {self.ties!r}{suggest(self.ties, TIE_RULES)}; expected one of {TIE_RULES}")
         for name, value in (("price_tick", self.price_tick), ("energy_unit", self.energy_unit)):
-            if value is not None and not (np.isfinite(value) and value > 0.0):
+            if value is not None and not (is_number(value) and value > 0.0):
                 raise MechanismError(f"{name} is {value!r}; expected a number above 0, or None for no grid")
 
     @cached_property
@@ -85,7 +85,7 @@ class AuctionRules:
     @property
     def draws_lots(self) -> bool:
         """Whether a clearing needs random numbers."""
-        return self.ties == "random" or self.entry.promises.uses_random_numbers
+        return (self.ties == "random" and not self.is_pool) or self.entry.promises.uses_random_numbers
 
     def to_book_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices [$/kWh] as the book sees them: on the tick grid, in ticks where there is one, fees included."""

@@ -28,8 +28,12 @@ class Answer:
     traded: Fraction
 
 
-# A price rule gives every trading household its price in the book that the fee has shifted.
-PriceRule = Callable[[Orders, Orders, dict[int, Fraction]], dict[int, Fraction]]
+@dataclass
+class PriceRule:
+    """Gives every trading household its price in the book that the fee has shifted."""
+
+    prices: Callable[[Orders, Orders, dict[int, Fraction]], dict[int, Fraction]]
+    single_price: bool = False
 
 
 def uniform_price(k: Fraction = HALF, price_rule: str = "ce") -> PriceRule:
@@ -45,7 +49,7 @@ def uniform_price(k: Fraction = HALF, price_rule: str = "ce") -> PriceRule:
         }[price_rule]
         return dict.fromkeys(filled, price)
 
-    return rule
+    return PriceRule(rule, single_price=True)
 
 
 def pay_as_bid(spread: str = "operator") -> PriceRule:
@@ -56,7 +60,7 @@ def pay_as_bid(spread: str = "operator") -> PriceRule:
     def rule(bids: Orders, asks: Orders, filled: dict[int, Fraction]) -> dict[int, Fraction]:
         return {i: (bids | asks)[i][0] for i in filled}
 
-    return rule
+    return PriceRule(rule)
 
 
 def pairwise(k: Fraction = HALF) -> PriceRule:
@@ -71,7 +75,7 @@ def pairwise(k: Fraction = HALF) -> PriceRule:
                 price[household] = sum(p * q for *_, q, p in own) / sum(q for _, _, q, _ in own)
         return price
 
-    return rule
+    return PriceRule(rule)
 
 
 def clear(
@@ -110,14 +114,14 @@ def clear(
         return answer
     filled = fill(bids, "bid", volume, ties) | fill(asks, "ask", volume, ties)
     answer.price_low, answer.price_high = equilibrium_interval(bids, asks, filled)
-    prices = rule(bids, asks, filled)
+    prices = rule.prices(bids, asks, filled)
     for i in (i for i in filled if filled[i] > 0):
         own = bought(prices[i]) if i in bids else sold(prices[i])
         answer.filled[i] = filled[i] if i in bids else -filled[i]
         answer.unit_price[i] = own
         answer.payment[i] = own * answer.filled[i]
-    if len({prices[i] for i in filled if filled[i] > 0}) == 1:
-        answer.clearing_price = next(prices[i] for i in filled if filled[i] > 0)
+    if rule.single_price:
+        answer.clearing_price = next(iter(prices.values()))
     answer.network_payment = network_fee * volume
     answer.operator_surplus = sum(answer.payment, ZERO) - answer.network_payment
     return answer

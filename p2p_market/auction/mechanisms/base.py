@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from p2p_market.auction.orders import Allocation
@@ -70,7 +71,7 @@ class Mechanism:
         """First line of the function's docstring."""
         return (inspect.getdoc(self.allocate) or "").split("\n", 1)[0]
 
-    @property
+    @cached_property
     def options(self) -> dict[str, object]:
         """Names and defaults of the mechanism's own options."""
         parameters = inspect.signature(self.allocate).parameters.values()

@@ -8,7 +8,7 @@ import numpy as np
 
 from p2p_market.auction.book import Ladder, SortedBook
 from p2p_market.auction.orders import Allocation
-from p2p_market.errors import MechanismError
+from p2p_market.errors import MechanismError, is_number
 from p2p_market.types import FloatArray, IntArray
 
 PriceRule = Literal["ce", "marginal", "clip"]
@@ -196,5 +196,5 @@ def _signed(book: SortedBook) -> FloatArray:
 
 
 def _check_weight(k: float) -> None:
-    if not 0.0 <= k <= 1.0:
+    if not (is_number(k) and 0.0 <= k <= 1.0):
         raise MechanismError(f"k is {k!r}; expected a weight from 0 to 1")
