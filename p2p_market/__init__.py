@@ -11,18 +11,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from p2p_market._version import __version__
+from p2p_market.registration import register_environments
 
 if TYPE_CHECKING:
-    from p2p_market.auction.clear import clear as clear
+    from p2p_market.auction.clear import clear
+    from p2p_market.config_loading import load_config
+    from p2p_market.experiment import run
+    from p2p_market.make import env, parallel_env, raw_env, vector_env
 
 _HOME = {
     "clear": "p2p_market.auction.clear",
+    "env": "p2p_market.make",
+    "load_config": "p2p_market.config_loading",
+    "parallel_env": "p2p_market.make",
+    "raw_env": "p2p_market.make",
+    "run": "p2p_market.experiment",
+    "vector_env": "p2p_market.make",
 }
 
-__all__ = ["__version__", "clear"]
+__all__ = ["__version__", "clear", "env", "load_config", "parallel_env", "raw_env", "run", "vector_env"]
+
+register_environments()
 
 
 def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
         globals()[name] = value

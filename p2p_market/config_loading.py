@@ -43,6 +43,7 @@ def load_config(source: ConfigSource = None, overrides: Mapping[str, Any] | None
     else:
         place = str(source)
         values = _read_yaml(Path(source))
+        values.setdefault("name", Path(source).stem)
     for key, value in (overrides or {}).items():
         _put(values, resolve_key(key), value)
     try:

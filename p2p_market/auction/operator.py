@@ -104,16 +104,17 @@ class MarketOperator:
             return Orders(price=np.zeros_like(net_load), quantity=net_load)
         if learned is not None and learned.households is None:
             return Orders(
-                price=context.make_bid_price(learned.position, net_load > 0.0), quantity=learned.share * net_load
+                price=context.make_bid_price(learned.position, net_load > 0.0),
+                quantity=self.rules.round_quantity(learned.share * net_load),
             )
         price, quantity = np.zeros_like(net_load), np.zeros_like(net_load)
         if learned is not None:
             need = net_load[:, learned.households]
             price[:, learned.households] = context.make_bid_price(learned.position, need > 0.0)
-            quantity[:, learned.households] = learned.share * need
+            quantity[:, learned.households] = self.rules.round_quantity(learned.share * need)
         for bids in scripted:
             price[:, bids.households] = self.rules.round_price(bids.price, bids.quantity > 0.0)
-            quantity[:, bids.households] = bids.quantity
+            quantity[:, bids.households] = self.rules.round_quantity(bids.quantity)
         return Orders(price=price, quantity=quantity)
 
     def settle(self, context: AuctionContext, net_load: FloatArray, clearing: Clearing) -> Settlement:

@@ -115,6 +115,10 @@ class AuctionRules:
         units = _divide(quantity, self.energy_unit)
         return np.trunc(units + np.copysign(_GRID_TOLERANCE, units))
 
+    def round_quantity(self, quantity: FloatArray) -> FloatArray:
+        """Quantities [kWh] on the energy grid, cut down to whole units."""
+        return self.from_book_quantity(self.to_book_quantity(quantity))
+
     def from_book_quantity(self, units: FloatArray) -> FloatArray:
         """Quantities of the book back in kWh."""
         return _multiply(units, self.energy_unit)

@@ -88,21 +88,23 @@ def _feed_in_price(state: MarketState, scales: ObservationScales) -> FloatArray:
 
 
 def _last_price(state: MarketState, scales: ObservationScales) -> FloatArray:
-    return state.published_price[:, None] / scales.price
+    price: FloatArray = state.published_price[:, None] / scales.price
+    return price
 
 
 def _last_price_in_band(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    position: FloatArray = state.published_position
-    return position[:, None]
+    position: FloatArray = state.published_position[:, None]
+    return position
 
 
 def _last_traded(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    traded: FloatArray = (state.traded > 0.0).astype(np.float64)
-    return traded[:, None]
+    traded: FloatArray = np.where(state.traded[:, None] > 0.0, 1.0, 0.0)
+    return traded
 
 
 def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:
-    return (state.traded / (scales.energy * state.net_load.shape[1]))[:, None]
+    volume: FloatArray = state.traded[:, None] / (scales.energy * state.net_load.shape[1])
+    return volume
 
 
 def _calendar_feature(column: int) -> Callable[[MarketState, ObservationScales], Float32Array]:
