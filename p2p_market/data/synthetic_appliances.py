@@ -68,7 +68,7 @@ class Appliances:
     def draw(cls, rng: np.random.Generator, liveliness: float, kwh_per_day: float) -> Appliances:
         """Draw which kinds a home uses most, and how often, to take ``kwh_per_day`` in the mean."""
         share = _SHARE * np.exp(_LEAN * (liveliness - 0.5) + rng.standard_normal(len(_SHARE)))
-        power_scale = 0.5 + 0.7 * liveliness
+        power_scale = 0.4 + 0.9 * liveliness
         kwh_per_use = power_scale * (_LEAST_KW + _MOST_KW) / 2 * (_LEAST_MINUTES + _MOST_MINUTES) / 2 / 60
         return cls(share / share.sum() * kwh_per_day / kwh_per_use, power_scale)
 

@@ -65,13 +65,15 @@ TIMER_HOMES, TIMER_SHARE = (
     0.35,
     (0.2, 0.7),
 )  # share of homes, and range of the share of their appliances' energy
-NOISE, NOISE_HOURS = (0.15, 1.0), (2.0, 0.05)  # of daily life: spread of the logarithm, and memory
-CLIMATE_NOISE, CLIMATE_NOISE_HOURS = (0.1, 0.75), (2.0, 0.2)  # of heating and cooling
-CLIMATE_SCALE = (1.6, 0.4)  # quiet load is often a heater's or a cooler's
+NOISE, NOISE_HOURS = (0.1, 1.0), (2.0, 0.05)  # of daily life: spread of the logarithm, and memory
+CLIMATE_NOISE, CLIMATE_NOISE_HOURS = (0.05, 0.9), (2.0, 0.2)  # of heating and cooling
+CLIMATE_SCALE = (1.5, 0.5)  # quiet load is often a heater's or a cooler's
 BASE_NOISE = (0.2, 1.0)  # a refrigerator's on and off, as a share of the base load
-HEATING_SHAPE, COOLING_SHAPE, MOST_SENSITIVE = 0.9, 0.75, 4.0  # gamma distributions over homes, and a limit
-HEATING_SCALE, COOLING_SCALE = 1.45, 1.4
-CLIMATE_LIMIT_KW = (1.5, 2.3)  # largest power of heating and cooling: fixed, and for each unit of sensitivity
+HEATING_SHAPE, COOLING_SHAPE, MOST_SENSITIVE = 1.6, 1.0, 3.5  # gamma distributions over homes, and a limit
+NO_HEATING, NO_COOLING = 0.15, 0.25  # share of homes: heated by gas, or with no cooler
+HEATING_SCALE, COOLING_SCALE = 1.65, 1.6
+CLIMATE_LIMIT_KW = (1.2, 2.6)  # largest power of heating and cooling: fixed, and for each unit of sensitivity
+MOST_CLIMATE_KW = 12.0  # whatever the size of a home: its connection sets a limit
 HABIT_SPREAD = 0.42
 YEARLY, MONTHLY, DAILY = (0.12, 250.0), (0.14, 25.0), (0.10, 1.2)  # slow changes: spread, memory [days]
 HOLIDAY_PERIOD_DAYS, HOLIDAY_CHANCE, HOLIDAY_DAYS = 91, 0.3, (3.0, 17.0)
@@ -164,14 +166,15 @@ class Habits:
         lively = float(rng.random())
 
         def between(ends: tuple[float, float]) -> float:
-            return float(ends[0] + (ends[1] - ends[0]) * (0.7 * lively + 0.3 * rng.random()))
+            return float(ends[0] + (ends[1] - ends[0]) * (0.8 * lively + 0.2 * rng.random()))
 
-        def sensitivity(shape: float) -> float:
-            return min(float(rng.gamma(shape)) / shape, MOST_SENSITIVE)
+        def sensitivity(shape: float, without: float) -> float:
+            has_none, sensitivity = rng.random() < without, float(rng.gamma(shape)) / shape
+            return 0.0 if has_none else min(sensitivity, MOST_SENSITIVE) / (1.0 - without)
 
         climate_scale = CLIMATE_SCALE[0] + (CLIMATE_SCALE[1] - CLIMATE_SCALE[0]) * lively
-        heating = HEATING_SCALE * climate_scale * sensitivity(HEATING_SHAPE)
-        cooling = COOLING_SCALE * climate_scale * sensitivity(COOLING_SHAPE)
+        heating = HEATING_SCALE * climate_scale * sensitivity(HEATING_SHAPE, NO_HEATING)
+        cooling = COOLING_SCALE * climate_scale * sensitivity(COOLING_SHAPE, NO_COOLING)
         limit = CLIMATE_LIMIT_KW[0] + CLIMATE_LIMIT_KW[1] * max(heating, cooling)
         appliances = between(APPLIANCE_SHARE)
         has_timer, timer = rng.random() < TIMER_HOMES, float(rng.uniform(*TIMER_SHARE))
@@ -187,7 +190,7 @@ class Habits:
             base_noise=between(BASE_NOISE),
             heating=heating,
             cooling=cooling,
-            climate_limit_kw=limit * (0.65 + 0.6 * lively),
+            climate_limit_kw=limit * (0.35 + 1.3 * lively),
             restlessness=float(rng.uniform(0.5, 1.6)),
             hour_waves=rng.standard_normal((3, 2)),
         )
@@ -239,7 +242,7 @@ def household_demand(size_kwh: float, street: StreetDemand, seed: np.random.Seed
     climate = habits.heating * street.heating
     climate += habits.cooling * street.cooling
     climate *= _log_normal(climate_rng, num, habits.climate_noise, hours / habits.climate_noise_hours)
-    power += _limited(climate, habits.climate_limit_kw)
+    power += _limited(climate, min(habits.climate_limit_kw, MOST_CLIMATE_KW / scale))
     power *= between_days(level, per_day).astype(np.float32)
     power *= np.repeat(np.where(present, 1.0, AWAY_LEVEL).astype(np.float32), per_day)
 

@@ -18,7 +18,7 @@ CAPACITY_KW = np.array([1.0, 1.0, 1.02, 1.5, 2.0, 2.736, 3.384, 4.592, 9.99])
 
 MEAN_TILT_DEGREES, TILT_SPREAD_DEGREES = 25.0, 7.0  # as Australian roofs are pitched
 AZIMUTH_SPREAD_DEGREES = 38.0  # around north
-MEAN_EFFICIENCY, EFFICIENCY_SPREAD = 0.925, 0.05  # inverter, wiring, soiling, age (calibrated)
+MEAN_EFFICIENCY, EFFICIENCY_SPREAD = 0.91, 0.05  # inverter, wiring, soiling, age (calibrated)
 LEAST_SHADE, MOST_SHADE = (
     0.3,
     0.8,
