@@ -24,9 +24,7 @@ def row(
     return [customer, capacity, "2000", category, date, *values, *([] if quality is None else [quality])]
 
 
-def home(
-    customer: str = "12", dates: Sequence[str] = ("1/07/2011", "2/07/2011"), **options: str
-) -> list[list[str]]:
+def home(customer: str = "12", dates: Sequence[str] = ("1/07/2011", "2/07/2011"), **options: str) -> list[list[str]]:
     """GC and GG rows of one home."""
     return [
         row(customer, category, date, **options)  # type: ignore[arg-type] # one value for all slots

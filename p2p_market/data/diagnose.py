@@ -91,8 +91,6 @@ def _check_number(text: str, where: str, what: str, unit: str) -> None:
         shown = repr(text) if text else "a blank"
         raise DataError(f"{where}: {shown} is not a number; {what} is a number >= 0 in {unit}")
     if float(text) < 0:
-        raise DataError(
-            f"{where}: {text} {unit} is negative; {what} is a number >= 0, so correct or remove the row"
-        )
+        raise DataError(f"{where}: {text} {unit} is negative; {what} is a number >= 0, so correct or remove the row")
     if not math.isfinite(float(text)) or float(text) > 3e38:
         raise DataError(f"{where}: {text} is too large; {what} is a number >= 0 in {unit}")

@@ -69,7 +69,7 @@ def fetch_ausgrid(
     logger.setLevel(logging.ERROR)  # the bar and the errors say everything
     try:
         with _Bar(progress) as bar:
-            downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_SECONDS)
+            downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_SECONDS)  # type: ignore[no-untyped-call] # pooch has no types here
             return Path(keeper.fetch(name, downloader=downloader))
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
         raise DataError(
@@ -144,5 +144,3 @@ class _Bar:
 
     def close(self) -> None:
         """Nothing to do: the context ends the bar."""
-
-

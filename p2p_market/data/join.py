@@ -70,8 +70,7 @@ def to_series(joined: FileTable) -> Series:
     after, and in homes without any, there is no controlled load).
     """
     absent = {
-        name: _find_absent(name, (flags & ROW_PRESENT) > 0, joined.capacity)
-        for name, flags in joined.rows.items()
+        name: _find_absent(name, (flags & ROW_PRESENT) > 0, joined.capacity) for name, flags in joined.rows.items()
     }
     estimated = np.any([(flags & ROW_ESTIMATED) > 0 for flags in joined.rows.values()], axis=0)
     return Series(

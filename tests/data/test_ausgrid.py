@@ -204,13 +204,9 @@ def test_a_spring_day_that_is_not_zero_is_left_alone(tmp_path: Path) -> None:
 
 def test_unknown_options_name_the_known_ones(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", home())
-    with pytest.raises(
-        UnknownNameError, match="unknown policy for missing intervals 'dropp'; did you mean 'drop'"
-    ):
+    with pytest.raises(UnknownNameError, match="unknown policy for missing intervals 'dropp'; did you mean 'drop'"):
         load(path, missing="dropp")
-    with pytest.raises(
-        UnknownNameError, match="unknown treatment of clock changes 'fix'; known: recorded, repair"
-    ):
+    with pytest.raises(UnknownNameError, match="unknown treatment of clock changes 'fix'; known: recorded, repair"):
         load(path, clock_changes="fix")
     with pytest.raises(UnknownNameError, match="unknown consumption category 'XX'; known: CL, GC, GG"):
         ausgrid_frame(path, categories="XX", cache=False)

@@ -98,9 +98,7 @@ def test_a_wrong_cell_is_named_with_line_and_column(
 def test_a_row_with_the_wrong_number_of_columns(tmp_path: Path, line: int, length: int) -> None:
     rows = home("12") + home("13")
     rows[line - 3] = [*rows[line - 3], "0.5"][:length]
-    refuse(
-        write(tmp_path / "a.csv", rows), f"line {line}: the row has {length} columns where the header has 54"
-    )
+    refuse(write(tmp_path / "a.csv", rows), f"line {line}: the row has {length} columns where the header has 54")
 
 
 def test_a_lost_value_does_not_shift_the_others(tmp_path: Path) -> None:
@@ -165,17 +163,12 @@ def cut_short(content: bytes) -> bytes:
 
 def damaged_inside(content: bytes) -> bytes:
     middle = len(content) // 2
-    return (
-        content[:middle] + bytes(byte ^ 0xFF for byte in content[middle : middle + 8]) + content[middle + 8 :]
-    )
+    return content[:middle] + bytes(byte ^ 0xFF for byte in content[middle : middle + 8]) + content[middle + 8 :]
 
 
 @pytest.mark.parametrize("damage", [cut_short, damaged_inside])
 def test_a_damaged_archive(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    rows = [
-        row("12", category, "1/07/2011", value=[str(slot / 7) for slot in range(48)])
-        for category in ("GC", "GG")
-    ]
+    rows = [row("12", category, "1/07/2011", value=[str(slot / 7) for slot in range(48)]) for category in ("GC", "GG")]
     path = zip_with(tmp_path / "a.zip", "a.csv", text(rows))
     path.write_bytes(damage(path.read_bytes()))
     refuse(path, "a.zip is not a complete zip archive .* cut short: download or copy it again")

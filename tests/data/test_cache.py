@@ -73,9 +73,7 @@ def test_the_second_load_reads_the_cache_and_agrees(path: Path, folder: Path, pa
     assert len(parses) == 2
 
 
-def test_content_decides_not_name_nor_time(
-    path: Path, folder: Path, tmp_path: Path, parses: list[str]
-) -> None:
+def test_content_decides_not_name_nor_time(path: Path, folder: Path, tmp_path: Path, parses: list[str]) -> None:
     load(path, folder)
     copy = tmp_path / "copy.csv"
     copy.write_bytes(path.read_bytes())
@@ -88,9 +86,7 @@ def test_content_decides_not_name_nor_time(
     assert len(parses) == 2
 
 
-def test_a_remembered_digest_is_dropped_when_the_file_changes(
-    path: Path, folder: Path, parses: list[str]
-) -> None:
+def test_a_remembered_digest_is_dropped_when_the_file_changes(path: Path, folder: Path, parses: list[str]) -> None:
     old = time.time() - 3600
     os.utime(path, (old, old))
     # pretend that time has passed, so that the digest may be remembered
@@ -131,9 +127,7 @@ def test_another_loader_version_does_not_find_old_entries(
     assert len(parses) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(
-    path: Path, tmp_path: Path, parses: list[str]
-) -> None:
+def test_a_folder_that_cannot_be_written_is_done_without(path: Path, tmp_path: Path, parses: list[str]) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where the folder should be")
     load(path, blocked)

@@ -45,9 +45,7 @@ def fill_by_definition(values: np.ndarray, missing: np.ndarray, slots: int) -> n
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    days=st.integers(8, 40), seed=st.integers(0, 10_000), share=st.floats(0.02, 0.8), extra=st.integers(0, 23)
-)
+@given(days=st.integers(8, 40), seed=st.integers(0, 10_000), share=st.floats(0.02, 0.8), extra=st.integers(0, 23))
 def test_fill_is_the_median_of_the_nearest_weeks(days: int, seed: int, share: float, extra: int) -> None:
     rng = np.random.default_rng(seed)
     num_intervals = days * 24 + extra

@@ -50,9 +50,7 @@ def assert_same(left: DataContainer, right: DataContainer) -> None:
     homes=st.integers(1, 4),
     seed=st.integers(0, 1000),
 )
-def test_what_is_written_reads_back_exactly(
-    tmp_path: Path, start: object, days: int, homes: int, seed: int
-) -> None:
+def test_what_is_written_reads_back_exactly(tmp_path: Path, start: object, days: int, homes: int, seed: int) -> None:
     data = community(str(start), days, homes, seed)
     path = tmp_path / f"{start}-{days}-{homes}-{seed}.zip"
     # before 2011-12 there is no column for the quality unless asked for
@@ -114,9 +112,7 @@ def test_a_date_format_can_be_asked_for(tmp_path: Path, style: str) -> None:
 def test_filled_days_read_back_as_estimated(tmp_path: Path) -> None:
     quality = np.zeros((48, 1), np.uint8)
     quality[7] = Quality.FILLED
-    data = DataContainer.from_arrays(
-        np.ones((48, 1)), calendar=Calendar.regular("2012-07-01", 48), quality=quality
-    )
+    data = DataContainer.from_arrays(np.ones((48, 1)), calendar=Calendar.regular("2012-07-01", 48), quality=quality)
     (path,) = write_official_layout(data, tmp_path / "a.csv")
     assert (load_ausgrid(path, cache=False).quality == Quality.ESTIMATED).all()
 
@@ -129,9 +125,7 @@ def test_an_archive_holds_a_file_a_year(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_the_layout_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     hourly = DataContainer.from_arrays(np.ones((24, 1)), calendar=Calendar.regular("2012-07-01", 24, 60))
-    with pytest.raises(
-        DataError, match="half hours, the data has intervals of 60 minutes; write Parquet instead"
-    ):
+    with pytest.raises(DataError, match="half hours, the data has intervals of 60 minutes; write Parquet instead"):
         write_official_layout(hourly, tmp_path / "a.csv")
     data = community()
     with pytest.raises(DataError, match="2012-07-03 is not whole; select from midnight to midnight"):

@@ -69,9 +69,7 @@ def test_customer_12_has_a_full_leap_year_and_the_known_clock_changes() -> None:
 
 def test_customer_1_has_gaps_that_are_told_and_can_be_filled_or_skipped() -> None:
     path = real_file(CUSTOMER_1)
-    with pytest.raises(
-        DataError, match=r"customer 1: GC from 2013-\d\d-\d\dT00:00 .*\n(.*\n)*set missing to"
-    ):
+    with pytest.raises(DataError, match=r"customer 1: GC from 2013-\d\d-\d\dT00:00 .*\n(.*\n)*set missing to"):
         load_ausgrid(path, cache=False)
     days = {date for (_, category, date) in read_by_hand(path) if category == "GC"}
     skipped = load_ausgrid(path, cache=False, include_controlled_load=True, missing="skip_days")
@@ -98,9 +96,7 @@ def test_the_head_of_the_official_file_is_read_through_its_quirks() -> None:
     frame = ausgrid_frame(real_file(RAW_HEAD), cache=False)
     assert frame["category"].unique().to_list() == ["CL"]
     assert str(frame["start"][0]) == "2011-07-01 00:00:00"
-    np.testing.assert_allclose(
-        frame["energy_kwh"].head(6), [1.25, 1.25, 1.25, 0.625, 0.219, 1.013], rtol=1e-6
-    )
+    np.testing.assert_allclose(frame["energy_kwh"].head(6), [1.25, 1.25, 1.25, 0.625, 0.219, 1.013], rtol=1e-6)
     assert frame["energy_kwh"][-1] == pytest.approx(1.063)
     # there is a controlled load and neither consumption nor generation of this home
     with pytest.raises(DataError, match="customer 1: GC from 2011-07-01"):
