@@ -18,7 +18,10 @@ borders (files, configuration, actions, ``clear``); the core assumes valid array
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from numbers import Real
+from typing import TypeGuard
 
 
 class P2PMarketError(Exception):
@@ -54,15 +57,18 @@ class UnknownNameError(P2PMarketError, LookupError):
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         known = sorted(known)
-        super().__init__(
-            f"unknown {kind} {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}"
-        )
+        super().__init__(f"unknown {kind} {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
 
 
 def suggest(name: object, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string."""
     nearest = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is one finite number (a truth value is none)."""
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def require_extra(module: str, extra: str, purpose: str) -> MissingExtraError:

@@ -96,9 +96,7 @@ def _digest(path: Path, folder: Path) -> str:
 
 
 def _write(table: FileTable, entry: Path) -> None:
-    columns: dict[str, AnyArray] = {
-        column: table.energy[category].ravel() for category, column in _COLUMNS.items()
-    }
+    columns: dict[str, AnyArray] = {column: table.energy[category].ravel() for category, column in _COLUMNS.items()}
     rows = sum(table.rows[name] << shift for name, shift in _ROW_SHIFTS.items())
     columns["rows"] = np.repeat(np.asarray(rows, np.uint8), SLOTS, axis=0).ravel()
     description = {

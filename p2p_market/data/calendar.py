@@ -58,9 +58,7 @@ def to_minute(value: TimeLike, name: str = "time") -> np.datetime64:
     is_time = isinstance(parsed, dt.date | np.datetime64)
     minute: np.datetime64 = np.array([parsed if is_time else "NaT"], "datetime64[m]")[0]
     if np.isnat(minute):
-        raise DataError(
-            f"{name} {value!r} is not a date or time; write it as '2012-07-01' or '2012-07-01 13:30'"
-        )
+        raise DataError(f"{name} {value!r} is not a date or time; write it as '2012-07-01' or '2012-07-01 13:30'")
     return minute
 
 
@@ -157,9 +155,7 @@ class Calendar:
     @functools.cached_property
     def is_contiguous(self) -> bool:
         """Whether no interval is left out between the first and the last."""
-        return len(self) < 2 or int((self.end - self.start[0]).astype(np.int64)) == (
-            len(self) * self.interval_minutes
-        )
+        return len(self) < 2 or int((self.end - self.start[0]).astype(np.int64)) == (len(self) * self.interval_minutes)
 
     @functools.cached_property
     def day(self) -> TimeArray:

@@ -155,13 +155,11 @@ class DataContainer:
         """
         demand_array = _as_float32(demand, "demand")
         if demand_array.ndim != 2:
-            raise DataError(
-                f"demand has the shape {demand_array.shape}; expected (T, H): intervals by households"
-            )
+            raise DataError(f"demand has the shape {demand_array.shape}; expected (T, H): intervals by households")
         shape = demand_array.shape
         pv_array = np.zeros(shape, np.float32) if pv is None else _as_float32(pv, "pv")
         if pv_capacity is None:
-            pv_capacity = pv_array.max(axis=0, initial=0.0) / calendar.interval_hours
+            pv_capacity = pv_array.max(axis=0, initial=0.0).astype(np.float64) / calendar.interval_hours
         return cls(
             demand=demand_array,
             pv=pv_array,
@@ -169,9 +167,7 @@ class DataContainer:
             customer_ids=tuple(map(str, range(shape[1]) if customer_ids is None else customer_ids)),
             pv_capacity=np.array(pv_capacity, np.float64),
             quality=np.zeros(shape, np.uint8) if quality is None else np.array(quality, np.uint8),
-            controlled_load=None
-            if controlled_load is None
-            else _as_float32(controlled_load, "controlled_load"),
+            controlled_load=None if controlled_load is None else _as_float32(controlled_load, "controlled_load"),
             source=source,
         )
 

@@ -30,7 +30,7 @@ _FIRST_SLOT = len(LEADING_COLUMNS)
 def diagnose(content: bytes, label: str) -> None:
     """Raise a DataError for the first fault of a file in the official layout; return if there is none."""
     text = content.replace(b"\r\r\n", b"\n").decode("utf-8", "replace")
-    header = find_header(text.splitlines()[:20], label)
+    header = find_header(text.split("\n", 20)[:20], label)
     lines = io.StringIO(text, newline="")
     for _ in range(header.num_lines):
         lines.readline()
@@ -91,8 +91,6 @@ def _check_number(text: str, where: str, what: str, unit: str) -> None:
         shown = repr(text) if text else "a blank"
         raise DataError(f"{where}: {shown} is not a number; {what} is a number >= 0 in {unit}")
     if float(text) < 0:
-        raise DataError(
-            f"{where}: {text} {unit} is negative; {what} is a number >= 0, so correct or remove the row"
-        )
+        raise DataError(f"{where}: {text} {unit} is negative; {what} is a number >= 0, so correct or remove the row")
     if not math.isfinite(float(text)) or float(text) > 3e38:
         raise DataError(f"{where}: {text} is too large; {what} is a number >= 0 in {unit}")

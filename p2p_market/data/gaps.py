@@ -114,9 +114,7 @@ class GapReport:
         )
 
 
-def find_gaps(
-    missing: BoolArray, calendar: Calendar, customer_ids: Sequence[str], category: str
-) -> list[Gap]:
+def find_gaps(missing: BoolArray, calendar: Calendar, customer_ids: Sequence[str], category: str) -> list[Gap]:
     """Return the runs of True in ``missing`` (T, H) as gaps, by customer and time."""
     gaps = []
     for column in np.flatnonzero(missing.any(axis=0)):

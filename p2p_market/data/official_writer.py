@@ -201,9 +201,7 @@ class _Rows:
     def of(self, year: _Year) -> pl.DataFrame:
         """Return the rows of one year, by customer, category and day."""
         container = self._container
-        dates = [
-            format_date(day, year.date_format) for day in _dates(container.calendar.day[::SLOTS][year.days])
-        ]
+        dates = [format_date(day, year.date_format) for day in _dates(container.calendar.day[::SLOTS][year.days])]
         marks = self._marks(year)
         parts = []
         for number, (category, (energy, chosen)) in enumerate(self._categories.items()):

@@ -33,8 +33,7 @@ def select_customers(customer_ids: Sequence[str], wanted: Customers | None) -> I
     for name in names:
         if name not in position:
             raise DataError(
-                f"unknown customer {name!r}{suggest(name, customer_ids)}; "
-                f"there are {_list_customers(customer_ids)}"
+                f"unknown customer {name!r}{suggest(name, customer_ids)}; there are {_list_customers(customer_ids)}"
             )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -66,8 +65,7 @@ def select_intervals(
         stop = int(np.searchsorted(calendar.start, finish))
     if first >= stop:
         raise DataError(
-            f"no interval lies from start {start} up to end {end} (exclusive); {span}; "
-            "end must come after start"
+            f"no interval lies from start {start} up to end {end} (exclusive); {span}; end must come after start"
         )
     if months is None:
         return slice(first, stop)

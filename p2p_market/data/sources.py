@@ -48,9 +48,7 @@ class Source:
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise _damaged(self.path, error) from None
         except OSError as error:
-            raise DataError(
-                f"{self.label} cannot be read: {error.strerror or error}; check the file"
-            ) from error
+            raise DataError(f"{self.label} cannot be read: {error.strerror or error}; check the file") from error
 
 
 def find_sources(paths: Paths) -> list[Source]:
@@ -96,7 +94,12 @@ def check_exists(path: Path) -> None:
 
 def read_header_lines(source: Source) -> list[str]:
     """Return the first lines of a source."""
-    return source.read(_HEAD_BYTES).decode("utf-8", "replace").splitlines()
+    return split_lines(source.read(_HEAD_BYTES))
+
+
+def split_lines(content: bytes) -> list[str]:
+    """Split a text as CSV readers do; some copies end their lines with two carriage returns."""
+    return content.replace(b"\r\r\n", b"\n").decode("utf-8", "replace").split("\n")
 
 
 def _sources_of_file(path: Path) -> list[Source]:
@@ -109,21 +112,15 @@ def _sources_of_file(path: Path) -> list[Source]:
         raise _damaged(path, error) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}; check the file") from error
-    members = sorted(
-        name for name in names if name.lower().endswith(".csv") and not name.startswith("__MACOSX/")
-    )
+    members = sorted(name for name in names if name.lower().endswith(".csv") and not name.startswith("__MACOSX/"))
     if not members:
         held = ", ".join(names[:5]) or "nothing"
-        raise DataError(
-            f"{path} holds no CSV file (it holds: {held}); give an archive of the Ausgrid CSV files"
-        )
+        raise DataError(f"{path} holds no CSV file (it holds: {held}); give an archive of Ausgrid CSV files")
     return [Source(path, member) for member in members]
 
 
 def _sources_of_folder(folder: Path) -> list[Source]:
-    files = sorted(
-        entry for entry in folder.iterdir() if entry.is_file() and entry.suffix.lower() in (".csv", ".zip")
-    )
+    files = sorted(entry for entry in folder.iterdir() if entry.is_file() and entry.suffix.lower() in (".csv", ".zip"))
     if not files:
         raise DataError(f"the folder {folder} holds no CSV or zip file; put the Ausgrid files there")
     official = [source for path in files for source in _sources_of_file(path) if _is_official(source)]
@@ -142,6 +139,4 @@ def _is_official(source: Source) -> bool:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} is not a complete zip archive ({error}); it may be cut short: download or copy it again"
-    )
+    return DataError(f"{path} is not a complete zip archive ({error}); it may be cut short: download or copy it again")

@@ -1,0 +1,47 @@
+"""Peer-to-peer energy trading as a PettingZoo environment.
+
+A street of households with demand and rooftop PV meets in a double auction every interval; what stays unmatched is
+settled with the grid. Names of the public face load when they are first used, so that ``import p2p_market`` stays
+cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from p2p_market._version import __version__
+from p2p_market.registration import register_environments
+
+if TYPE_CHECKING:
+    from p2p_market.auction.clear import clear
+    from p2p_market.config_loading import load_config
+    from p2p_market.experiment import run
+    from p2p_market.make import env, parallel_env, raw_env, vector_env
+
+_HOME = {
+    "clear": "p2p_market.auction.clear",
+    "env": "p2p_market.make",
+    "load_config": "p2p_market.config_loading",
+    "parallel_env": "p2p_market.make",
+    "raw_env": "p2p_market.make",
+    "run": "p2p_market.experiment",
+    "vector_env": "p2p_market.make",
+}
+
+__all__ = ["__version__", "clear", "env", "load_config", "parallel_env", "raw_env", "run", "vector_env"]
+
+register_environments()
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'p2p_market' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,122 @@
+"""One auction: the band of its prices, its orders, the mechanism's decision, and the check of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from p2p_market.auction.audit import audit_clearing
+from p2p_market.auction.book import SortedBook
+from p2p_market.auction.clearing import Clearing, clear_orders, sort_book
+from p2p_market.auction.depth import OrderBook, Transactions, order_book, transactions
+from p2p_market.auction.orders import Orders
+from p2p_market.auction.rules import AuctionRules
+from p2p_market.errors import EpisodeError
+from p2p_market.types import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class AuctionContext:
+    """The auction of one interval in ``B`` markets: a strategy holder that runs its mechanism once, when asked.
+
+    An open context knows the band and turns chosen positions into limit prices; `with_orders` gives the same context
+    with its book closed, which clears on first use and can then be read from every side.
+
+    Parameters
+    ----------
+    rules
+        The market's rules.
+    price_low, price_high
+        ``(B,)`` band of limit prices [$/kWh]: lowest feed-in and highest retail price of the street.
+    retail_price, feed_in_price
+        ``(B, N)`` [$/kWh] each household's tariff; pool rules settle by it.
+    orders
+        The orders, once they are in.
+    draws
+        ``(B, N)`` random numbers for rules that draw lots.
+    audit
+        Check every clearing for the laws that all mechanisms share, and raise `MechanismError` if one fails.
+    """
+
+    rules: AuctionRules
+    price_low: FloatArray
+    price_high: FloatArray
+    retail_price: FloatArray
+    feed_in_price: FloatArray
+    orders: Orders | None = None
+    draws: FloatArray | None = None
+    audit: bool = False
+
+    def make_bid_price(self, position: FloatArray, is_bid: BoolArray) -> FloatArray:
+        """Limit prices ``(B, N)`` [$/kWh] from positions in the band.
+
+        Parameters
+        ----------
+        position
+            ``(B, N)``; -1 is the low end of the band and +1 the high end, for buyers and sellers alike.
+        is_bid
+            ``(B, N)``; bids are rounded down to the price tick, asks up.
+        """
+        low, high = self.price_low[:, None], self.price_high[:, None]
+        return self.rules.round_price(low + (0.5 * (position + 1.0)) * (high - low), is_bid)
+
+    def with_orders(self, orders: Orders, draws: FloatArray | None = None) -> AuctionContext:
+        """Return the same auction with its orders in."""
+        return dataclasses.replace(self, orders=orders, draws=draws)
+
+    @cached_property
+    def book(self) -> SortedBook:
+        """The orders as the mechanism sees them, sorted once."""
+        return sort_book(self.rules, self._orders, self.draws)
+
+    @cached_property
+    def clearing(self) -> Clearing:
+        """The result; the mechanism runs when this is first read.
+
+        Raises
+        ------
+        MechanismError
+            If the mechanism is not defined for these orders, or the audit finds a law broken.
+        """
+        clearing = clear_orders(
+            self.rules,
+            self._orders,
+            None if self.rules.is_pool else self.book,
+            draws=self.draws,
+            retail_price=self.retail_price,
+            feed_in_price=self.feed_in_price,
+        )
+        if self.audit:
+            audit_clearing(self.rules, self._orders, clearing)
+        return clearing
+
+    @property
+    def matched_order(self) -> FloatArray:
+        """``(B, N)`` energy of each order that was matched in the market [kWh], signed."""
+        return self.clearing.filled
+
+    @property
+    def non_matched_order(self) -> FloatArray:
+        """``(B, N)`` energy of each order that was not matched [kWh], signed."""
+        return self._orders.quantity - self.clearing.filled
+
+    def get_orderbook(self, market: int = 0) -> OrderBook:
+        """Depth ladder of one market of the batch."""
+        return order_book(self._orders, self.clearing, market)
+
+    def transaction(self, market: int = 0) -> Transactions:
+        """Pairs of buyer and seller of one market of the batch, with quantity and price."""
+        if self.rules.is_pool:
+            book_price = np.zeros(self._orders.quantity.shape[1])  # no prices are bid: one level a side
+        else:
+            book_price = self.rules.from_book_price(self.book.price[market])
+        return transactions(book_price, self.clearing, market, self.rules.fees)
+
+    @property
+    def _orders(self) -> Orders:
+        if self.orders is None:
+            raise EpisodeError("this auction has no orders yet; read the context of a finished interval")
+        return self.orders

@@ -1,0 +1,78 @@
+"""What a mechanism is to the rest of the package: a function, its promises, and how it settles."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from p2p_market.auction.orders import Allocation
+
+
+@dataclass(frozen=True)
+class Promises:
+    """The laws that a mechanism holds in every market; the law tests hold it to them.
+
+    Parameters
+    ----------
+    individually_rational
+        Nobody that trades loses against its own report.
+    budget
+        ``"strong"``: payments sum to 0; ``"weak"``: the operator never pays; ``"grid"``: payments sum to what the
+        pool pays the grid. All before fees.
+    efficient
+        The welfare of the reports is as large as it can be.
+    truthful_in_price, truthful_in_quantity
+        Reporting the true value, the true quantity, is a dominant strategy.
+    order_independent
+        The result does not depend on the order of the arrays.
+    split_independent
+        Splitting an order into two of the same price changes nobody's total.
+    scale_equivariant
+        Scaling all prices, or all quantities, scales the result.
+    uses_random_numbers
+        Lots are drawn even where no tie needs one.
+    """
+
+    individually_rational: bool
+    budget: Literal["strong", "weak", "grid"]
+    efficient: bool
+    truthful_in_price: bool
+    truthful_in_quantity: bool
+    order_independent: bool = True
+    split_independent: bool = True
+    scale_equivariant: bool = True
+    uses_random_numbers: bool = False
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One entry of the registry.
+
+    Parameters
+    ----------
+    allocate
+        For an order-based mechanism ``f(book, **options)``, for a pool rule
+        ``f(quantity, retail_price, feed_in_price)``, returning an `Allocation`. Options are keyword-only.
+    promises
+        The laws that it holds.
+    is_pool
+        Whether it settles whole net positions, the grid included, and ignores limit prices.
+    """
+
+    allocate: Callable[..., Allocation]
+    promises: Promises
+    is_pool: bool = False
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.allocate) or "").split("\n", 1)[0]
+
+    @cached_property
+    def options(self) -> dict[str, object]:
+        """Names and defaults of the mechanism's own options."""
+        parameters = inspect.signature(self.allocate).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}

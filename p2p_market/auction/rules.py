@@ -1,0 +1,138 @@
+"""The rules of a market, fixed for its lifetime: mechanism and options, tick, energy unit, ties, fees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from p2p_market.auction.fees import Fees
+from p2p_market.auction.mechanisms import MECHANISMS, Mechanism
+from p2p_market.errors import MechanismError, is_number, suggest
+from p2p_market.types import BoolArray, FloatArray
+
+TIE_RULES = ("prorata", "priority", "random")
+
+# A limit price within this share of a tick of a tick is on it, and a quantity likewise: 0.29 is 2900 ticks of 0.0001.
+_GRID_TOLERANCE = 1e-6
+_PRICE_DECIMALS_ON_TICKS = 9
+_PRICE_DECIMALS = 12
+
+
+@dataclass(frozen=True)
+class AuctionRules:
+    """The design of a market.
+
+    Parameters
+    ----------
+    mechanism
+        Name of a registered mechanism.
+    options
+        Keyword options of the mechanism itself, e.g. ``{"k": 0.5}``.
+    price_tick
+        Price grid [$/kWh]: bids are rounded down to it and asks up, so that rounding never trades anybody into a
+        loss. ``None`` keeps prices as they are.
+    energy_unit
+        Energy grid [kWh]: quantities are cut down to whole units. ``None`` keeps them as they are.
+    ties
+        How a price level that is partly filled is shared out: ``"prorata"``, ``"priority"`` or ``"random"``.
+    fees
+        Trading and network fees.
+
+    Raises
+    ------
+    UnknownNameError
+        For a mechanism that is not registered.
+    MechanismError
+        For an option that the mechanism does not take, or a value that it cannot use.
+    """
+
+    mechanism: str = "uniform_price"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    price_tick: float | None = None
+    energy_unit: float | None = None
+    ties: str = "prorata"
+    fees: Fees = field(default_factory=Fees)
+
+    def __post_init__(self) -> None:
+        entry = MECHANISMS[self.mechanism]
+        for name in self.options:
+            if name not in entry.options:
+                known = ", ".join(entry.options) or "none"
+                raise MechanismError(
+                    f"mechanism {self.mechanism!r} takes no option {name!r}{suggest(name, entry.options)}; "
+                    f"its options are: {known}"
+                )
+        if self.ties not in TIE_RULES:
+            raise MechanismError(f"ties is {self.ties!r}{suggest(self.ties, TIE_RULES)}; expected one of {TIE_RULES}")
+        for name, value in (("price_tick", self.price_tick), ("energy_unit", self.energy_unit)):
+            if value is not None and not (is_number(value) and value > 0.0):
+                raise MechanismError(f"{name} is {value!r}; expected a number above 0, or None for no grid")
+
+    @cached_property
+    def entry(self) -> Mechanism:
+        """The registry's entry of the mechanism."""
+        return MECHANISMS[self.mechanism]
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether whole net positions are settled and limit prices ignored."""
+        return self.entry.is_pool
+
+    @property
+    def draws_lots(self) -> bool:
+        """Whether a clearing needs random numbers."""
+        return (self.ties == "random" and not self.is_pool) or self.entry.promises.uses_random_numbers
+
+    def to_book_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
+        """Limit prices [$/kWh] as the book sees them: on the tick grid, in ticks where there is one, fees included."""
+        if self.price_tick is None:
+            return self.fees.book_price(price, is_bid, 1.0, _PRICE_DECIMALS)
+        return self.fees.book_price(self.in_ticks(price, is_bid), is_bid, self.price_tick, _PRICE_DECIMALS_ON_TICKS)
+
+    def in_ticks(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
+        """Limit prices in whole ticks: bids rounded down, asks up. Needs a ``price_tick``."""
+        ticks = _divide(price, self.price_tick)
+        down = np.floor(ticks + _GRID_TOLERANCE)
+        up = np.ceil(ticks - _GRID_TOLERANCE)
+        return np.where(is_bid, down, up)
+
+    def round_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
+        """Limit prices [$/kWh] on the tick grid: bids rounded down, asks up."""
+        return price if self.price_tick is None else _multiply(self.in_ticks(price, is_bid), self.price_tick)
+
+    def from_book_price(self, book_price: FloatArray) -> FloatArray:
+        """Prices of the book back in $/kWh."""
+        return _multiply(book_price, self.price_tick)
+
+    def to_book_quantity(self, quantity: FloatArray) -> FloatArray:
+        """Quantities [kWh] in whole energy units, cut down so that nobody trades more than the order says."""
+        if self.energy_unit is None:
+            return quantity
+        units = _divide(quantity, self.energy_unit)
+        return np.trunc(units + np.copysign(_GRID_TOLERANCE, units))
+
+    def round_quantity(self, quantity: FloatArray) -> FloatArray:
+        """Quantities [kWh] on the energy grid, cut down to whole units."""
+        return self.from_book_quantity(self.to_book_quantity(quantity))
+
+    def from_book_quantity(self, units: FloatArray) -> FloatArray:
+        """Quantities of the book back in kWh."""
+        return _multiply(units, self.energy_unit)
+
+
+def _multiply(values: FloatArray, unit: float | None) -> FloatArray:
+    """``values * unit``, as a division where that is exact in decimals: 2900 / 10000 is 0.29, 2900 * 0.0001 is not."""
+    if unit is None:
+        return values
+    inverse = round(1.0 / unit)
+    if inverse >= 1 and abs(inverse * unit - 1.0) < 1e-12:
+        return values / inverse
+    return values * unit
+
+
+def _divide(values: FloatArray, unit: float | None) -> FloatArray:
+    return values if unit is None else values / unit

@@ -1,0 +1,273 @@
+"""From a configuration to running parts: data, street, tariffs, market, controller."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+
+from p2p_market.auction.fees import Fees
+from p2p_market.auction.operator import MarketOperator
+from p2p_market.auction.rules import AuctionRules
+from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
+from p2p_market.controller import AuctionController, Population
+from p2p_market.data.container import DataContainer
+from p2p_market.errors import ConfigError, DataError, MechanismError
+from p2p_market.model import AuctionModel
+from p2p_market.policies import POLICIES
+from p2p_market.rewards import Reward
+from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
+from p2p_market.scenario.scenario import AuctionScenario, Street
+from p2p_market.tariffs import build_schedule
+from p2p_market.types import BoolArray, IntArray
+from p2p_market.view.view import AuctionView
+
+_DEFAULT_HOUSEHOLDS = 20
+_LEAST_SYNTHETIC_HOMES = 50
+
+# Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
+_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM = range(3)
+
+
+def load_data(config: Config) -> DataContainer:
+    """Load or generate the household data of a configuration; synthetic data is kept for the next call."""
+    data = config.data
+    match data:
+        case SyntheticData():
+            num_homes = data.num_homes or max(
+                config.street.num_households or _DEFAULT_HOUSEHOLDS, _LEAST_SYNTHETIC_HOMES
+            )
+            return _synthetic(data, num_homes)
+        case AusgridData():
+            from p2p_market.data.ausgrid import load_ausgrid  # noqa: PLC0415 (polars loads only where files are read)
+
+            return load_ausgrid(
+                data.path if isinstance(data.path, str) else list(data.path),
+                customers=_as_ids(data.customers),
+                start=data.start,
+                end=data.end,
+                months=data.months,
+                include_controlled_load=data.include_controlled_load,
+                missing=data.missing,
+                clock_changes=data.clock_changes,
+                cache=data.cache,
+            )
+        case TableData():
+            from p2p_market.data.tabular import load_table  # noqa: PLC0415 (polars loads only where files are read)
+
+            container = load_table(data.path, **data.options)
+            return container.select(
+                customers=_as_ids(data.customers), start=data.start, end=data.end, months=data.months
+            )
+
+
+def build_controller(
+    config: Config,
+    *,
+    num_markets: int = 1,
+    horizon: int | None = None,
+    start: np.datetime64 | None = None,
+    learners_follow: str | Mapping[str, float] | None = None,
+) -> AuctionController:
+    """Build everything that a configuration describes.
+
+    Parameters
+    ----------
+    config
+        The checked configuration.
+    num_markets
+        Size of the batch.
+    horizon
+        Intervals an episode; ``None`` takes the configuration's.
+    start
+        Local time at which every episode starts; ``None`` takes the configuration's.
+    learners_follow
+        A policy, or a mix of policies, for the slots that would learn: nobody learns then.
+
+    Raises
+    ------
+    ConfigError, DataError, UnknownNameError
+        For anything in the configuration that does not fit the data or the rest.
+    """
+    container = load_data(config)
+    street = build_street(config.street, container, config.seed)
+    schedule = build_schedule(
+        config.tariff.plan,
+        street.num_households,
+        container.calendar,
+        seed=np.random.SeedSequence(config.seed, spawn_key=(_TARIFF_STREAM,)),
+    )
+    if start is None and config.episode.start != "random":
+        start = np.datetime64(config.episode.start, "m")
+    window = WindowSampler(container.calendar, start, config.episode.skip_clock_changes)
+    scenario = AuctionScenario(
+        container,
+        street,
+        schedule,
+        observation=config.scenario.observation,
+        action=config.scenario.action,
+        window=window,
+        reference_power_kw=config.scenario.reference_power_kw,
+        energy_unit=config.market.energy_unit_wh / 1000.0,
+    )
+    if horizon is None:
+        horizon = episode_length(config, container)
+    window.starts(horizon)  # an episode that does not fit the data is an error now, not at the first reset
+    reward = Reward(config.reward.name, scale=config.reward.scale, weights=config.reward.weights)
+    return AuctionController(
+        AuctionModel(scenario, MarketOperator(build_rules(config), audit=config.market.audit)),
+        reward,
+        names=street.names(config.street.agent_names),
+        population=build_population(config, street.num_households, learners_follow),
+        horizon=horizon,
+        num_markets=num_markets,
+        view=AuctionView(),
+    )
+
+
+def build_rules(config: Config) -> AuctionRules:
+    """Build the market's rules from the section ``market``."""
+    market = config.market
+    fees = Fees(
+        trading=market.trading_fee_dollars_per_kwh,
+        network=market.network_fee_dollars_per_kwh,
+        rate=market.trading_fee_share_of_price,
+        buyer_share=market.buyer_share_of_fees,
+    )
+    try:
+        return AuctionRules(
+            market.mechanism,
+            dict(market.options),
+            price_tick=market.price_tick_dollars_per_kwh,
+            energy_unit=market.energy_unit_wh / 1000.0,
+            ties=market.ties,
+            fees=fees,
+        )
+    except MechanismError as error:
+        raise ConfigError(f"market: {error}") from None
+
+
+def build_street(section: StreetSection, container: DataContainer, seed: int) -> Street:
+    """Lay out the slots of the street: how many, which have PV, and which households are fixed to them."""
+    has_pv = container.pv_capacity > 0.0
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREET_STREAM,)))
+    if isinstance(section.households, tuple):
+        profile = _places_of(section.households, container)
+    elif section.households == "all":
+        profile = np.arange(container.num_households)
+    else:
+        num_households = section.num_households or _DEFAULT_HOUSEHOLDS
+        share = float(has_pv.mean()) if section.pv_share is None else section.pv_share
+        is_prosumer = np.arange(num_households) < round(share * num_households)
+        check_roles(has_pv, int(is_prosumer.sum()))
+        fixed = HouseholdSampler(has_pv, is_prosumer)(rng) if section.households == "fixed" else None
+        return Street(is_prosumer, fixed, section.pv_capacity_kw)
+
+    if section.num_households not in (None, len(profile)):
+        raise ConfigError(
+            f"street.num_households: given {section.num_households}, and street.households names {len(profile)}; "
+            "leave num_households out, or draw the households ('random' or 'fixed')"
+        )
+    return Street(_roles_of(section, has_pv[profile], rng), profile, section.pv_capacity_kw)
+
+
+def build_population(
+    config: Config, num_households: int, learners_follow: str | Mapping[str, float] | None = None
+) -> Population:
+    """Decide by the seed which slots learn and which policy each of the others follows."""
+    rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_POPULATION_STREAM,)))
+    wanted = config.population.learners
+    num_learners = num_households if wanted == "all" else wanted
+    if num_learners > num_households:
+        raise ConfigError(f"population.learners: given {num_learners}, and the street has {num_households} households")
+    if num_learners == num_households:
+        learners, others = np.arange(num_households), np.empty(0, dtype=np.int64)
+    else:
+        order = rng.permutation(num_households)
+        learners, others = np.sort(order[:num_learners]), np.sort(order[num_learners:])
+    scripted = _share_out(config.population.scripted, others, rng, "population.scripted")
+    if learners_follow is not None:
+        scripted = _join(scripted, _share_out(learners_follow, learners, rng, "run.policy"))
+        learners = np.empty(0, dtype=np.int64)
+    return Population(learners, tuple((POLICIES[name], slots) for name, slots in scripted.items()))
+
+
+def episode_length(config: Config, container: DataContainer) -> int:
+    """Intervals of an episode by the section ``episode``."""
+    if config.episode.num_intervals is not None:
+        return config.episode.num_intervals
+    if config.episode.days is None:
+        raise ConfigError("episode.days: given null; give days, or num_intervals")
+    return config.episode.days * container.calendar.slots_per_day
+
+
+@functools.lru_cache(maxsize=4)
+def _synthetic(data: SyntheticData, num_homes: int) -> DataContainer:
+    from p2p_market.data.synthetic import synthetic_community  # noqa: PLC0415 (not needed where files are read)
+
+    return synthetic_community(
+        num_homes,
+        start=data.start.isoformat(),
+        days=data.days,
+        interval_minutes=data.interval_minutes,
+        seed=data.seed,
+        pv_share=data.pv_share,
+        controlled_load_share=data.controlled_load_share,
+        include_controlled_load=data.include_controlled_load,
+    )
+
+
+def _as_ids(customers: tuple[int | str, ...] | None) -> list[str] | None:
+    return None if customers is None else [str(customer) for customer in customers]
+
+
+def _places_of(customers: tuple[int | str, ...], container: DataContainer) -> IntArray:
+    place = {customer: index for index, customer in enumerate(container.customer_ids)}
+    unknown = [str(customer) for customer in customers if str(customer) not in place]
+    if unknown:
+        known = ", ".join(container.customer_ids[:10])
+        raise DataError(
+            f"street.households: {', '.join(unknown)} not in the data, which has {len(place)} households: {known} ..."
+        )
+    return np.array([place[str(customer)] for customer in customers], dtype=np.int64)
+
+
+def _roles_of(section: StreetSection, has_pv: BoolArray, rng: np.random.Generator) -> BoolArray:
+    """Keep the data's roles, or thin them out to the share of PV that is asked for."""
+    if section.pv_share is None:
+        return has_pv
+    wanted, candidates = round(section.pv_share * has_pv.size), np.flatnonzero(has_pv)
+    if wanted > candidates.size:
+        raise ConfigError(
+            f"street.pv_share: given {section.pv_share}, which is {wanted} of {has_pv.size} households; "
+            f"only {candidates.size} of them have PV"
+        )
+    is_prosumer = np.zeros(has_pv.size, dtype=bool)
+    is_prosumer[rng.permutation(candidates)[:wanted]] = True
+    return is_prosumer
+
+
+def _share_out(
+    mix: str | Mapping[str, float], slots: IntArray, rng: np.random.Generator, key: str
+) -> dict[str, IntArray]:
+    """Give every slot a policy, by largest remainder and then by lot."""
+    if isinstance(mix, str):
+        return {mix: slots} if slots.size else {}
+    shares = np.array(list(mix.values()), dtype=np.float64)
+    if not mix or (shares < 0.0).any() or not np.isclose(shares.sum(), 1.0, atol=1e-3):
+        raise ConfigError(f"{key}: given {dict(mix)}; expected shares, 0 or more each, that add up to 1")
+    exact = shares / shares.sum() * slots.size
+    counts = np.floor(exact).astype(np.int64)
+    short = int(slots.size - counts.sum())
+    counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
+    parts = np.split(rng.permutation(slots), np.cumsum(counts)[:-1])
+    return {name: np.sort(part) for name, part in zip(mix, parts, strict=True) if part.size}
+
+
+def _join(one: dict[str, IntArray], other: dict[str, IntArray]) -> dict[str, IntArray]:
+    """Merge two assignments, a policy of both once."""
+    nobody = np.empty(0, dtype=np.int64)
+    return {
+        name: np.sort(np.concatenate([one.get(name, nobody), other.get(name, nobody)])) for name in {**one, **other}
+    }

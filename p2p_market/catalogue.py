@@ -1,0 +1,26 @@
+"""All registries in one place, for the command line and the generated tables of the docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from p2p_market.auction.mechanisms import MECHANISMS
+from p2p_market.policies import POLICIES
+from p2p_market.registry import Registry
+from p2p_market.rewards import REWARDS
+from p2p_market.scenario.actions import ACTION_MAPS
+from p2p_market.scenario.observations import FEATURES, PRESETS
+from p2p_market.tariffs import TARIFFS
+
+
+def registries() -> dict[str, Registry[Any]]:
+    """Every registry by the plural of what it holds."""
+    return {
+        "mechanisms": MECHANISMS,
+        "observations": PRESETS,
+        "features": FEATURES,
+        "actions": ACTION_MAPS,
+        "rewards": REWARDS,
+        "policies": POLICIES,
+        "tariffs": TARIFFS,
+    }

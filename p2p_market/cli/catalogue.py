@@ -1,0 +1,71 @@
+"""``p2p-market list`` and ``p2p-market validate``: what there is, and what is wrong with a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from p2p_market.catalogue import registries
+from p2p_market.config_loading import load_config, parse_assignments
+from p2p_market.registry import Registry
+
+Assignments = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
+
+
+def list_parts(kind: Annotated[str | None, tyro.conf.Positional] = None) -> None:
+    """List every registered mechanism, observation, action map, reward, policy and tariff.
+
+    Parameters
+    ----------
+    kind
+        Show one kind only, e.g. mechanisms.
+    """
+    known = Registry("kind of part", registries())
+    shown = {kind: known[kind]} if kind else dict(known)
+    console = Console()
+    for title, registry in shown.items():
+        table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, style="bold")
+        table.add_column()
+        for name in registry:
+            table.add_row(name, registry.summary(name))
+        console.print(table)
+        console.print()
+
+
+def validate(
+    config: Annotated[Path, tyro.conf.Positional],
+    *,
+    set: Annotated[Assignments, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002 (the option's name)
+) -> None:
+    """Check a configuration, its data included, and say what is wrong or what it would run.
+
+    Parameters
+    ----------
+    config
+        YAML file.
+    set
+        Values to change, e.g. --set market.mechanism=pay_as_bid.
+    """
+    checked = load_config(config, parse_assignments(text for group in set for text in group))
+
+    from p2p_market.build import build_controller  # noqa: PLC0415 (a wrong key is told before data is loaded)
+
+    controller = build_controller(checked)
+    container = controller.model.data_container
+    summary: dict[str, Any] = {
+        "data": f"{container.num_households} households, {container.num_intervals} intervals of "
+        f"{container.interval_minutes} minutes from {container.calendar.start[0]}",
+        "street": f"{controller.get_size()[1]} households, {sum(controller.model.scenario.street.is_prosumer)} with PV",
+        "market": checked.market.mechanism,
+        "learners": controller.num_learners,
+        "episode": f"{controller.horizon} intervals",
+    }
+    console = Console()
+    console.print(f"{config} is valid", style="bold")
+    for label, text in summary.items():
+        console.print(f"  {label}: {text}")

@@ -1,0 +1,60 @@
+"""Dispatch of the commands, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tyro
+
+from p2p_market._version import __version__
+from p2p_market.cli.catalogue import list_parts, validate
+from p2p_market.cli.simulate import run
+from p2p_market.errors import P2PMarketError
+
+_DESCRIPTION = "Peer-to-peer energy trading on a street of households: simulate markets, handle data."
+_DATA_DESCRIPTION = "Household data: download the Ausgrid files, look at them, convert them, or generate a community."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, 1 for an error in what was asked, 2 for a wrong command line."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words[:1] == ["--version"]:
+            print(f"p2p-market {__version__}")
+        elif words[:1] == ["data"]:
+            from p2p_market.cli.data import COMMANDS  # noqa: PLC0415 (polars loads only for these)
+
+            _dispatch(COMMANDS, words[1:], "p2p-market data", _DATA_DESCRIPTION)
+        else:
+            commands: dict[str, Callable[..., None]] = {
+                "run": run,
+                "list": list_parts,
+                "validate": validate,
+                "data": _data_help,
+            }
+            _dispatch(commands, words or ["--help"], "p2p-market", _DESCRIPTION)
+    except P2PMarketError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone, as under `| head`
+        return 0
+    return 0
+
+
+def _dispatch(commands: dict[str, Callable[..., Any]], words: list[str], program: str, description: str) -> None:
+    tyro.extras.subcommand_cli_from_dict(
+        commands,
+        prog=program,
+        description=description,
+        args=words,
+    )
+
+
+def _data_help() -> None:
+    """Handle household data: fetch, info, convert, synthesise."""

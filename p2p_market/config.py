@@ -1,0 +1,203 @@
+"""The configuration of a market, its street and its data: what every key is, with unit, default and check."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import importlib
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from p2p_market.errors import UnknownNameError
+
+
+def _registered(module: str, registry: str) -> Callable[[str], str]:
+    """Check a name against a registry, which is imported only then."""
+
+    def check(name: str) -> str:
+        try:
+            getattr(importlib.import_module(module), registry)[name]
+        except UnknownNameError as error:
+            raise ValueError(str(error)) from None
+        return name
+
+    return check
+
+
+MechanismName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
+PolicyName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies", "POLICIES"))]
+RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.rewards", "REWARDS"))]
+ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
+Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
+Months: TypeAlias = tuple[Annotated[int, Field(ge=1, le=12)], ...]
+
+
+class Section(BaseModel):
+    """A part of a configuration: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
+
+
+class SyntheticData(Section):
+    """Households from the seeded generator; needs no download."""
+
+    source: Literal["synthetic"] = "synthetic"
+    num_homes: int | None = Field(None, ge=1, description="homes to generate; null: the street's number, at least 50")
+    start: dt.date = Field(dt.date(2012, 7, 1), description="first day")
+    days: int = Field(365, ge=1, description="number of days")
+    interval_minutes: Literal[5, 10, 15, 20, 30, 60] = Field(30, description="length of an interval")
+    seed: int = Field(0, ge=0, description="seed of the generator")
+    pv_share: Share = Field(0.6, description="share of homes with PV")
+    controlled_load_share: Share = Field(0.46, description="share of homes with a controlled hot-water circuit")
+    include_controlled_load: bool = Field(False, description="add the controlled load to the demand")
+
+
+class AusgridData(Section):
+    """Households from the Ausgrid solar home files."""
+
+    source: Literal["ausgrid"]
+    path: str | tuple[str, ...] = Field(description="file, zip or folder, or a list of them")
+    customers: tuple[int | str, ...] | None = Field(None, description="customers to load; null: all")
+    start: dt.date | None = Field(None, description="first day to load")
+    end: dt.date | None = Field(None, description="first day not to load")
+    months: Months | None = Field(None, description="months to load, 1 to 12")
+    include_controlled_load: bool = Field(False, description="add the controlled load (CL) to the demand")
+    missing: Literal["error", "drop", "fill"] = Field("error", description="what to do about missing intervals")
+    clock_changes: Literal["recorded", "repair"] = Field("recorded", description="the two odd half hours of such a day")
+    cache: bool = Field(True, description="keep a parsed copy in the user's cache folder")
+
+
+class TableData(Section):
+    """Households from your own CSV or Parquet file."""
+
+    source: Literal["table"]
+    path: str = Field(description="CSV or Parquet file")
+    customers: tuple[int | str, ...] | None = Field(None, description="households to load; null: all")
+    start: dt.date | None = Field(None, description="first day to load")
+    end: dt.date | None = Field(None, description="first day not to load")
+    months: Months | None = Field(None, description="months to load, 1 to 12")
+    options: dict[str, Any] = Field(default_factory=dict, description="further options of load_table, by name")
+
+
+DataSection: TypeAlias = Annotated[SyntheticData | AusgridData | TableData, Field(discriminator="source")]
+
+
+class StreetSection(Section):
+    """The street: how many households, which, and who has PV."""
+
+    num_households: int | None = Field(
+        None, ge=1, description="slots; null: 20 when drawn, else as many as are named or loaded"
+    )
+    households: Literal["random", "fixed", "all"] | tuple[int | str, ...] = Field(
+        "random", description="random: drawn for every episode; fixed: drawn once by the seed; all; or a list of ids"
+    )
+    pv_share: Share | None = Field(None, description="share of slots with PV; null: as in the data")
+    pv_capacity_kw: float | None = Field(
+        None, gt=0.0, description="scale every roof to this size; null: as in the data"
+    )
+    agent_names: Literal["household", "role"] = Field(
+        "household", description="household_0 ..., or prosumer_0 ... and consumer_0 ..."
+    )
+
+
+class TariffSection(Section):
+    """What the grid charges and pays."""
+
+    plan: str | dict[str, float] = Field(
+        "agl_time_of_use", description="a plan's name, a YAML file, or a mix {plan: share}"
+    )
+
+
+class MarketSection(Section):
+    """The market's rules."""
+
+    mechanism: MechanismName = Field("uniform_price", description="name of a mechanism")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the mechanism, e.g. {k: 0.5}")
+    price_tick_dollars_per_kwh: float | None = Field(0.0001, gt=0.0, description="price grid; null: none")
+    energy_unit_wh: float = Field(1.0, gt=0.0, le=1000.0, description="energy grid of meters and orders")
+    ties: Literal["prorata", "priority", "random"] = Field("prorata", description="how a partly filled level is shared")
+    trading_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the operator's fee on traded energy")
+    trading_fee_share_of_price: float = Field(0.0, ge=0.0, lt=1.0, description="the operator's ad-valorem fee")
+    network_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the network's fee on traded energy")
+    buyer_share_of_fees: Share = Field(0.5, description="part of all fees that buyers carry")
+    audit: bool = Field(False, description="check every clearing for energy and money balance and rationality")
+
+
+class ScenarioSection(Section):
+    """What a household sees and may do."""
+
+    observation: str | tuple[str, ...] = Field("public_price", description="a preset's name, or a list of features")
+    action: ActionMapName = Field("price_quantity", description="name of an action map")
+    reference_power_kw: float = Field(10.0, gt=0.0, description="power that counts as 1 in observations")
+
+
+class RewardSection(Section):
+    """What a household is paid for."""
+
+    name: RewardName = Field("bill_saving", description="name of a reward")
+    scale: float = Field(2.0, description="reward a dollar; makes a typical day's saving of order 1")
+    weights: dict[str, float] = Field(default_factory=dict, description="weight of each named part, 1 where not given")
+
+
+class EpisodeSection(Section):
+    """How long an episode is and where in the data it starts."""
+
+    days: int | None = Field(1, ge=1, description="length in days; null where num_intervals says it")
+    num_intervals: int | None = Field(None, ge=1, description="length in intervals; takes the place of days")
+    start: Literal["random"] | dt.date | dt.datetime = Field("random", description="random midnight, or a local time")
+    skip_clock_changes: bool = Field(True, description="random episodes avoid days on which the clock changes")
+
+
+class PopulationSection(Section):
+    """Who learns, and whom the others follow."""
+
+    learners: Literal["all"] | Annotated[int, Field(ge=0)] = Field("all", description="how many households learn")
+    scripted: PolicyName | dict[PolicyName, float] = Field(
+        "truthful", description="policy of the others, or a mix {policy: share}"
+    )
+
+
+class RunSection(Section):
+    """What the command ``run`` simulates."""
+
+    days: int | None = Field(7, ge=1, description="length in days; null: to the end of the data")
+    start: dt.date | dt.datetime | None = Field(None, description="local time to start at; null: the data's first")
+    policy: PolicyName | dict[PolicyName, float] = Field(
+        "truthful", description="policy, or mix {policy: share}, that the learners follow while nobody learns"
+    )
+    num_markets: int = Field(1, ge=1, description="streets side by side, each drawn anew")
+    trades: bool = Field(False, description="write every pair of buyer and seller too")
+    figures: bool = Field(True, description="write PNG figures where matplotlib is installed")
+
+
+class Config(Section):
+    """A whole configuration; every section and key has a default."""
+
+    name: str = Field("default", min_length=1, description="what this configuration is called")
+    seed: int = Field(0, ge=0, description="fixes the street, the mixes, and the trajectory of a run")
+    data: DataSection = SyntheticData()
+    street: StreetSection = StreetSection()
+    tariff: TariffSection = TariffSection()
+    market: MarketSection = MarketSection()
+    scenario: ScenarioSection = ScenarioSection()
+    reward: RewardSection = RewardSection()
+    episode: EpisodeSection = EpisodeSection()
+    population: PopulationSection = PopulationSection()
+    run: RunSection = RunSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_source(cls, values: Any) -> Any:
+        """Take data without a source as synthetic, so that the default's keys need not repeat it."""
+        if isinstance(values, dict) and isinstance(values.get("data"), dict) and "source" not in values["data"]:
+            return values | {"data": {"source": "synthetic"} | values["data"]}
+        return values
+
+    @property
+    def digest(self) -> str:
+        """Hash of every resolved key, the same wherever the configuration came from."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]

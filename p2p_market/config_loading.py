@@ -1,0 +1,199 @@
+"""From YAML files and overrides to a checked configuration, with errors that a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from p2p_market.config import Config
+from p2p_market.errors import ConfigError, suggest
+
+ConfigSource = Config | Mapping[str, Any] | str | Path | None
+
+
+def load_config(source: ConfigSource = None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read, override and check a configuration.
+
+    Parameters
+    ----------
+    source
+        A YAML file, a mapping, a finished `Config`, or ``None`` for the defaults.
+    overrides
+        Values by key. A key is a dotted path (``"market.mechanism"``), or the last part of one where that is
+        unambiguous (``"mechanism"``).
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the key, what was given, what was expected, and the nearest known key.
+    """
+    place = "the configuration"
+    if isinstance(source, Config):
+        values: dict[str, Any] = source.model_dump(exclude_unset=True)
+    elif isinstance(source, Mapping):
+        values = _copy(source)
+    elif source is None:
+        values = {}
+    else:
+        place = str(source)
+        values = _read_yaml(Path(source))
+        values.setdefault("name", Path(source).stem)
+    for key, value in (overrides or {}).items():
+        _put(values, resolve_key(key), value)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(explain(error, place)) from None
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Turn ``key=value`` texts into overrides; values are read as YAML.
+
+    Raises
+    ------
+    ConfigError
+        For a text without ``=``, or a value that is not YAML.
+    """
+    overrides: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {assignment!r}: expected key=value, e.g. --set market.mechanism=pay_as_bid")
+        try:
+            overrides[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {assignment!r}: the value is not valid YAML; quote it") from None
+    return overrides
+
+
+def dump_config(config: Config) -> str:
+    """Every key of a configuration as YAML, defaults included; loading it again gives the same configuration."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def known_keys() -> list[str]:
+    """Dotted paths of all keys, those of every data source included."""
+    return sorted(set(_walk_keys(Config, "")))
+
+
+def resolve_key(key: str) -> str:
+    """Find the dotted path that a key means.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key, with the nearest; for one that stands in several sections, with all of them.
+    """
+    keys = known_keys()
+    if key in keys or any(key.startswith(f"{known}.") for known in keys if _is_free_mapping(known)):
+        return key
+    matches = [known for known in keys if known.rsplit(".", 1)[-1] == key]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise ConfigError(f"key {key!r} stands in several sections; write one of: {', '.join(matches)}")
+    leaves = [known.rsplit(".", 1)[-1] for known in keys]
+    nearest = difflib.get_close_matches(key, keys + leaves, n=1)
+    near = [known for known in keys if nearest and (known == nearest[0] or known.rsplit(".", 1)[-1] == nearest[0])]
+    hint = f"; did you mean {near[0]!r}?" if near else f"; the sections are: {', '.join(Config.model_fields)}"
+    raise ConfigError(f"unknown configuration key {key!r}{hint}")
+
+
+def explain(error: ValidationError, place: str) -> str:
+    """Turn a validation error into one line a problem: key, what was given, what was expected."""
+    problems = []
+    for problem in error.errors():
+        path = [str(part) for part in problem["loc"] if part not in _UNION_TAGS and "[" not in str(part)]
+        key = ".".join(path)
+        if problem["type"] == "extra_forbidden":
+            siblings = _siblings(path[:-1])
+            if path[-1] in siblings:  # of another data source
+                expected = " for this data.source; set data.source too"
+            else:
+                expected = suggest(path[-1], siblings) or f"; known keys here: {', '.join(siblings)}"
+            problems.append(f"{key}: unknown key{expected}")
+        elif problem["type"] == "missing":
+            problems.append(f"{key}: missing; it has no default")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{key}: given {problem['input']!r}; {message[:1].lower()}{message[1:]}")
+    lines = list(dict.fromkeys(problems))
+    return f"{place}: " + (lines[0] if len(lines) == 1 else "".join(f"\n  - {line}" for line in lines))
+
+
+_UNION_TAGS = {"synthetic", "ausgrid", "table", "str", "int", "float", "date", "datetime", "constrained-int"}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise ConfigError(f"configuration file {str(path)!r} does not exist{suggest(path.name, near)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration file {str(path)!r} cannot be read: {error}") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected sections with keys at the top, found {type(values).__name__}")
+    return values
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        below = values.setdefault(section, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"{key}: {section!r} holds {below!r}, which has no keys below it")
+        values = below
+    values[last] = value
+
+
+def _walk_keys(model: type[BaseModel], prefix: str) -> Iterable[str]:
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        for part in _models_in(field.annotation):
+            yield from _walk_keys(part, f"{prefix}{name}.")
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType):
+        return [model for part in get_args(annotation) for model in _models_in(part)]
+    return []
+
+
+def _is_free_mapping(key: str) -> bool:
+    """Whether a key holds a mapping whose own keys the user chooses."""
+    return key in (
+        "market.options",
+        "tariff.plan",
+        "reward.weights",
+        "population.scripted",
+        "run.policy",
+        "data.options",
+    )
+
+
+def _siblings(path: list[str]) -> list[str]:
+    prefix = ".".join(path)
+    depth = len(path)
+    keys = (key.split(".") for key in known_keys())
+    return [key[depth] for key in keys if len(key) == depth + 1 and ".".join(key[:depth]) == prefix]

@@ -1,0 +1,260 @@
+"""The controller: the order of one step, the clock and the seeds, and the only thing that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from p2p_market.auction.operator import LearnedBids, ScriptedBids
+from p2p_market.errors import ActionError, ConfigError, EpisodeError
+from p2p_market.model import AuctionModel, MarketState, Transition
+from p2p_market.participant import Participant
+from p2p_market.policies import BidView, Policy
+from p2p_market.randomness import MarketStreams, UniformBlocks
+from p2p_market.rewards import Reward
+from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from gymnasium import spaces
+
+    from p2p_market.view.view import AuctionView
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Who learns and who follows a script, by slot; together they cover the street once."""
+
+    learners: IntArray  # (L,) slots of the learners, ascending
+    scripted: tuple[tuple[Policy, IntArray], ...] = ()  # a policy and the slots that follow it
+
+
+@dataclass(frozen=True, eq=False)
+class StepResult:
+    """What one step gives the learners ``(L,)`` of every market."""
+
+    rewards: FloatArray  # (B, L)
+    reward_parts: Mapping[str, FloatArray]  # (B, L) [$]
+    truncated: BoolArray  # (B,) the horizon is reached
+    transition: Transition
+
+
+class AuctionController:
+    """Runs the markets of a batch step by step, on arrays.
+
+    Parameters
+    ----------
+    model
+        The state transition.
+    reward
+        What households are paid for.
+    names
+        ``(N,)`` names of the slots.
+    population
+        Who learns and who is scripted.
+    horizon
+        Intervals an episode.
+    num_markets
+        Size of the batch ``B``.
+    view
+        What `run_render` draws with.
+    """
+
+    def __init__(
+        self,
+        model: AuctionModel,
+        reward: Reward,
+        *,
+        names: Sequence[str],
+        population: Population,
+        horizon: int,
+        num_markets: int = 1,
+        view: AuctionView | None = None,
+    ) -> None:
+        if num_markets < 1:
+            raise ConfigError(f"the number of markets is {num_markets}; expected at least 1")
+        self.model = model
+        self.reward = reward
+        self.view = view
+        self.names = tuple(names)
+        self.population = population
+        self.num_markets = num_markets
+        self.horizon = horizon
+        self.operator = model.operator
+        self.operator.participants = tuple(
+            Participant(name, index, role, self)
+            for index, (name, role) in enumerate(zip(self.names, model.scenario.street.roles, strict=True))
+        )
+        num_households = model.scenario.num_households
+        self.num_learners = len(population.learners)
+        self._learner_index = None if self.num_learners == num_households else population.learners
+        self._streams = MarketStreams(None, num_markets)
+        self._policy_draws: UniformBlocks | None = None
+        self._lots: UniformBlocks | None = None
+        self._state: MarketState | None = None
+        self.transition: Transition | None = None
+
+    def get_size(self) -> tuple[int, int]:
+        """Number of markets and of households a market."""
+        return self.num_markets, self.model.scenario.num_households
+
+    def get_observation_space(self) -> spaces.Box:
+        """Space of one household's observation."""
+        return self.model.scenario.get_observation_space()
+
+    def get_action_space(self) -> spaces.Box:
+        """Space of one household's action."""
+        return self.model.scenario.get_action_space()
+
+    @property
+    def state(self) -> MarketState:
+        """Present state.
+
+        Raises
+        ------
+        EpisodeError
+            Before the first reset.
+        """
+        if self._state is None:
+            raise EpisodeError("the environment has not been reset yet; call reset() first")
+        return self._state
+
+    @property
+    def has_started(self) -> bool:
+        """Whether there has been a reset."""
+        return self._state is not None
+
+    def get_state(self) -> Float32Array:
+        """Global state ``(B, S)`` for centralised critics."""
+        return self.model.get_state(self.state)
+
+    def reset(self, seed: int | None = None, mask: BoolArray | None = None) -> None:
+        """Start new episodes.
+
+        Parameters
+        ----------
+        seed
+            Reseeds all markets; market *b*'s episodes depend on the seed and *b* alone. ``None`` goes on with the
+            generators as they stand (at first: seeded from the operating system).
+        mask
+            ``(B,)`` markets to start anew; ``None`` all. Others play on. Not together with ``seed``.
+        """
+        if seed is not None:
+            if mask is not None and not mask.all():
+                raise EpisodeError(
+                    "reset(seed=..., mask=...): a seed reseeds all markets; reset them all, or leave it out"
+                )
+            self._streams = MarketStreams(int(seed), self.num_markets)
+            self._policy_draws = self._lots = None
+        scenario, generators = self.model.scenario, self._streams["episode"]
+        if mask is None or self._state is None:
+            draw = scenario.draw_episode(generators, self.horizon)
+            self._state = self.model.reset(draw)
+            self.transition = None
+        elif mask.any():
+            chosen = [generators[market] for market in np.flatnonzero(mask).tolist()]
+            self._state = self.model.reset(scenario.draw_episode(chosen, self.horizon), mask, self._state)
+
+    def observe(self, out: Float32Array | None = None) -> tuple[Float32Array, IntArray]:
+        """Observations of the learners ``(B, L, F)`` and how many values were clipped in each ``(B, L)``."""
+        if self._learner_index is None:
+            return self.model.scenario.observe(self.state, out)
+        everybody, clipped = self.model.scenario.observe(self.state)
+        if out is None:
+            return everybody[:, self._learner_index], clipped[:, self._learner_index]
+        np.take(everybody, self._learner_index, axis=1, out=out)
+        return out, clipped[:, self._learner_index]
+
+    def run_auction(self, actions: AnyArray | None) -> StepResult:
+        """Play one interval of every market.
+
+        Parameters
+        ----------
+        actions
+            ``(B, L, A)``; clipped into [-1, 1]. ``None`` where nobody learns.
+
+        Raises
+        ------
+        ActionError
+            For a wrong shape or a value that is not a number; the state is as before.
+        """
+        state = self.state
+        learned = self._decode(actions)
+        lots = self._draw_lots(state)
+        next_state, transition = self.model.run_auction(state, learned, self._scripted_bids(state), lots)
+        self._state, self.transition = next_state, transition
+        rewards, parts = self.get_reward()
+        return StepResult(rewards, parts, next_state.elapsed >= self.horizon, transition)
+
+    def get_reward(self) -> tuple[FloatArray, Mapping[str, FloatArray]]:
+        """Reward of the learners ``(B, L)`` for the last interval, and its named parts [$]."""
+        if self.transition is None:
+            raise EpisodeError("no interval has been played since the reset; call run_auction() first")
+        rewards, parts = self.reward.get_reward(self.transition)
+        chosen = self._learner_index
+        if chosen is None:
+            return rewards, parts
+        return rewards[:, chosen], {name: values[:, chosen] for name, values in parts.items()}
+
+    def of_learners(self, values: FloatArray) -> FloatArray:
+        """Take the learners' columns of ``(B, N)`` values."""
+        return values if self._learner_index is None else values[:, self._learner_index]
+
+    def run_render(self, mode: str) -> Any:
+        """Draw the last interval of the first market with the view; see `AuctionView.render`."""
+        if self.view is None:
+            raise EpisodeError("this controller has no view to draw with")
+        return self.view.render(self, mode)
+
+    def _decode(self, actions: AnyArray | None) -> LearnedBids | None:
+        action_map = self.model.scenario.action_map
+        expected = (self.num_markets, self.num_learners, len(action_map.components))
+        if self.num_learners == 0:
+            return None
+        if actions is None:
+            raise ActionError(f"no actions were given; expected an array of shape {expected}")
+        values = _as_numbers(actions)
+        if values.shape != expected:
+            raise ActionError(
+                f"actions have shape {values.shape}; expected (markets, households, components) = {expected}"
+            )
+        if np.isnan(values).any():
+            market, learner, component = (int(i) for i in np.argwhere(np.isnan(values))[0])
+            name = self.names[int(self.population.learners[learner])]
+            raise ActionError(
+                f"action of {name!r} in market {market}, component {component} "
+                f"({action_map.components[component]}), is nan; expected a number from -1 to 1"
+            )
+        position, share = action_map.decode(np.clip(values, -1.0, 1.0))
+        return LearnedBids(position, share, self._learner_index)
+
+    def _scripted_bids(self, state: MarketState) -> list[ScriptedBids]:
+        if not self.population.scripted:
+            return []
+        draws: FloatArray | None = None
+        if any(policy.uses_random_numbers for policy, _ in self.population.scripted):
+            if self._policy_draws is None:
+                self._policy_draws = UniformBlocks(self._streams["policy"], self.get_size()[1])
+            draws = self._policy_draws.draw(state.elapsed)
+        bids = []
+        for policy, slots in self.population.scripted:
+            view = BidView.of(state, slots, draws if policy.uses_random_numbers else None)
+            bids.append(ScriptedBids(*policy.bid(view), slots))
+        return bids
+
+    def _draw_lots(self, state: MarketState) -> FloatArray | None:
+        if not self.operator.rules.draws_lots:
+            return None
+        if self._lots is None:
+            self._lots = UniformBlocks(self._streams["lots"], self.get_size()[1])
+        return self._lots.draw(state.elapsed)
+
+
+def _as_numbers(actions: AnyArray) -> AnyArray:
+    try:
+        values = np.asarray(actions)
+        return values if values.dtype.kind == "f" else values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ActionError(f"actions are not an array of numbers: {error}") from error

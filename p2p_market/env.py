@@ -1,0 +1,239 @@
+"""The PettingZoo environment: a translator between dicts of agents and the controller's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+from p2p_market.errors import ActionError, ConfigError, EpisodeError, suggest
+from p2p_market.types import AnyArray, Float32Array
+
+if TYPE_CHECKING:
+    from p2p_market.auction.operator import MarketOperator
+    from p2p_market.controller import AuctionController, StepResult
+    from p2p_market.model import AuctionModel
+    from p2p_market.view.view import AuctionView
+
+RENDER_MODES = ("human", "ansi", "rgb_array")
+
+Observations = dict[str, Float32Array]
+Infos = dict[str, dict[str, Any]]
+
+
+class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
+    """A street of households that trade through a double auction, as a PettingZoo ``ParallelEnv``.
+
+    All agents stay to the horizon, which truncates. Build it with ``p2p_market.parallel_env(...)``.
+
+    Parameters
+    ----------
+    controller
+        A controller of one market (``num_markets=1``).
+    render_mode
+        ``None``, ``"human"``, ``"ansi"`` or ``"rgb_array"``.
+
+    Notes
+    -----
+    *Actions* are float32 boxes in [-1, 1]; values beyond are clipped, ``nan`` is an `ActionError`. *Observations* are
+    float32, inside their bounds always; a fresh array every step. *Infos* hold, for every agent and step, ``bill`` [$],
+    ``filled`` [kWh, > 0 bought], ``clipped_features`` (how many values of the observation were cut to their bounds)
+    and the named parts of the reward [$].
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (PettingZoo's convention)
+        "name": "p2p_market_v0",
+        "render_modes": list(RENDER_MODES),
+        "is_parallelizable": True,
+        "render_fps": 4,
+    }
+
+    def __init__(self, controller: AuctionController, render_mode: str | None = None) -> None:
+        if controller.num_markets != 1:
+            raise ConfigError(f"a PettingZoo environment is one market; the controller has {controller.num_markets}")
+        if controller.num_learners == 0:
+            raise ConfigError("nobody learns on this street (population.learners is 0), so it has no agents")
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise ConfigError(
+                f"render_mode is {render_mode!r}{suggest(render_mode, RENDER_MODES)}; expected {RENDER_MODES}"
+            )
+        self.controller = controller
+        self.render_mode = render_mode
+        self.possible_agents = [controller.names[slot] for slot in controller.population.learners.tolist()]
+        self.agents: list[str] = []
+        observation_space, action_space = controller.get_observation_space(), controller.get_action_space()
+        self.observation_spaces: dict[str, spaces.Space[Any]] = {
+            agent: spaces.Box(observation_space.low, observation_space.high, dtype=np.float32)
+            for agent in self.possible_agents
+        }
+        self.action_spaces: dict[str, spaces.Space[Any]] = {
+            agent: spaces.Box(action_space.low, action_space.high, dtype=np.float32) for agent in self.possible_agents
+        }
+        self.state_space = controller.model.scenario.get_state_space()
+        self._action_shape = action_space.shape
+        self._info_keys = ("bill", "filled", "clipped_features", *controller.reward.rule.part_names)
+
+    @property
+    def model(self) -> AuctionModel:
+        """State transitions of the market."""
+        return self.controller.model
+
+    @property
+    def view(self) -> AuctionView | None:
+        """What draws."""
+        return self.controller.view
+
+    @property
+    def operator(self) -> MarketOperator:
+        """The market operator."""
+        return self.controller.operator
+
+    @property
+    def max_cycles(self) -> int:
+        """Intervals an episode; a new value holds from the next reset on."""
+        return self.controller.horizon
+
+    @max_cycles.setter
+    def max_cycles(self, intervals: int) -> None:
+        if intervals < 1:
+            raise ConfigError(f"max_cycles is {intervals!r}; expected at least 1 interval")
+        self.controller.horizon = int(intervals)
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """Space of an agent's observations; the same object every time."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Space of an agent's actions; the same object every time."""
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[Observations, Infos]:  # noqa: ARG002 (PettingZoo's signature)
+        """Start a new episode.
+
+        Parameters
+        ----------
+        seed
+            Reseeds the environment; without one it goes on with its generators as they stand.
+        options
+            Not used.
+        """
+        self.controller.reset(seed)
+        self.agents = self.possible_agents[:]
+        observations, clipped = self.controller.observe()
+        values = {key: [0.0] * len(self.agents) for key in self._info_keys}
+        values["clipped_features"] = clipped[0].tolist()
+        if self.render_mode == "human":
+            self.render()
+        return dict(zip(self.agents, observations[0], strict=True)), self._infos(values)
+
+    def step(
+        self, actions: Mapping[str, Float32Array]
+    ) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]:
+        """Play one interval.
+
+        Parameters
+        ----------
+        actions
+            An action for every live agent, ``(A,)`` each. After the end of an episode only ``{}`` is taken, and gives
+            five empty dicts.
+
+        Raises
+        ------
+        EpisodeError
+            Before the first reset.
+        ActionError
+            For a missing or unknown agent, a wrong shape, or ``nan``; the environment is as before.
+        """
+        if not self.agents:
+            if not self.controller.has_started:
+                raise EpisodeError("step() before reset(); call reset() first")
+            if actions:
+                raise ActionError(
+                    "the episode is over; call reset() before the next step (only step({}) is taken here)"
+                )
+            return {}, {}, {}, {}, {}
+        result = self.controller.run_auction(self._stack(actions))
+        observations, clipped = self.controller.observe()
+        agents, truncated = self.agents, bool(result.truncated[0])
+        outcome = (
+            dict(zip(agents, observations[0], strict=True)),
+            dict(zip(agents, result.rewards[0].tolist(), strict=True)),
+            dict.fromkeys(agents, False),
+            dict.fromkeys(agents, truncated),
+            self._infos(self._info_values(result, clipped[0])),
+        )
+        if truncated:
+            self.agents = []
+        if self.render_mode == "human":
+            self.render()
+        return outcome
+
+    def state(self) -> Float32Array:
+        """Global state ``(S,)`` for centralised critics: every household's own features, then what all share."""
+        states = self.controller.get_state()
+        vector: Float32Array = states[0]
+        return vector
+
+    def render(self) -> Any:
+        """Draw the last interval: text (``ansi``), an image, uint8 (``rgb_array``), or a window (``human``).
+
+        Raises
+        ------
+        EpisodeError
+            Without a render mode, or before the first reset.
+        """
+        if self.render_mode is None:
+            raise EpisodeError(
+                "this environment was made without a render mode; make it with render_mode='ansi', for one"
+            )
+        if not self.controller.has_started:
+            raise EpisodeError("nothing to draw before the first reset(); call reset() first")
+        return self.controller.run_render(self.render_mode)
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self.view is not None:
+            self.view.close()
+
+    def __str__(self) -> str:
+        return str(self.metadata["name"])
+
+    def _stack(self, actions: Mapping[str, Float32Array]) -> AnyArray:
+        agents, shape = self.agents, self._action_shape
+        try:
+            rows = [actions[agent] for agent in agents]
+        except KeyError as error:
+            missing = [agent for agent in agents if agent not in actions]
+            raise ActionError(f"no action for {_listed(missing)}; every live agent needs one, in every step") from error
+        if len(actions) != len(agents):
+            unknown = [str(agent) for agent in actions if agent not in self.action_spaces]
+            raise ActionError(f"action for unknown agent {_listed(unknown)}; the agents are {_listed(agents)}")
+        rows = [row if isinstance(row, np.ndarray) else np.asarray(row, dtype=np.float64) for row in rows]
+        if any(row.shape != shape for row in rows):
+            agent, row = next((a, r) for a, r in zip(agents, rows, strict=True) if r.shape != shape)
+            raise ActionError(f"action of {agent!r} has shape {row.shape}; expected {shape}")
+        return np.concatenate(rows).reshape(1, len(agents), *shape)
+
+    def _info_values(self, result: StepResult, clipped: AnyArray) -> dict[str, list[float]]:
+        transition, of_learners = result.transition, self.controller.of_learners
+        values = {
+            "bill": of_learners(transition.settlement.bill)[0].tolist(),
+            "filled": of_learners(transition.clearing.filled)[0].tolist(),
+            "clipped_features": clipped.tolist(),
+        }
+        for name, part in result.reward_parts.items():
+            values[name] = part[0].tolist()
+        return values
+
+    def _infos(self, values: dict[str, list[float]]) -> Infos:
+        keys = tuple(values)
+        rows = zip(*values.values(), strict=True)
+        return {agent: dict(zip(keys, row, strict=True)) for agent, row in zip(self.possible_agents, rows, strict=True)}
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,105 @@
+"""Running a configured street from beginning to end, with scripted bidders in every house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from p2p_market.auction.depth import Transactions
+from p2p_market.build import build_controller, load_data
+from p2p_market.config import Config
+from p2p_market.config_loading import ConfigSource, load_config
+from p2p_market.errors import DataError
+from p2p_market.recorder import Recorder
+from p2p_market.results import RunResults, check_output, frames_of, summarise
+
+Progress = Callable[[int, int], None]
+
+
+def run(
+    config: ConfigSource = None,
+    *,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    **keys: Any,
+) -> RunResults:
+    """Simulate a street for the configured days.
+
+    Parameters
+    ----------
+    config
+        A YAML file, a mapping, a `Config`, or ``None`` for the default.
+    output
+        Folder to write the results to; ``None`` writes nothing.
+    progress
+        Called with the number of intervals played and of all after every interval.
+    overrides, **keys
+        Values by dotted key, or by the last part of a key that stands in one section only.
+
+    Returns
+    -------
+    RunResults
+        Frames and key figures.
+
+    Raises
+    ------
+    ConfigError, DataError, UnknownNameError
+        For anything wrong with configuration or data; nothing is written then.
+
+    Examples
+    --------
+    >>> import p2p_market
+    >>> results = p2p_market.run(num_households=10, overrides={"run.days": 1})
+    >>> results.intervals.height
+    48
+    """
+    checked = load_config(config, {**(overrides or {}), **keys})
+    if output is not None:
+        check_output(output)
+    results = _simulate(checked, progress)
+    if output is not None:
+        results.write(output)
+    return results
+
+
+def _simulate(config: Config, progress: Progress | None) -> RunResults:
+    start, horizon = _span(config)
+    controller = build_controller(
+        config,
+        num_markets=config.run.num_markets,
+        horizon=horizon,
+        start=start,
+        learners_follow=config.run.policy,
+    )
+    recorder = Recorder(horizon, *controller.get_size())
+    trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
+    controller.reset(seed=config.seed)
+    for interval in range(horizon):
+        transition = controller.run_auction(None).transition
+        recorder.record(transition)
+        if trades is not None:
+            trades += [(interval, b, transition.context.transaction(b)) for b in range(controller.num_markets)]
+        if progress is not None:
+            progress(interval + 1, horizon)
+    intervals, households, pairs = frames_of(controller, recorder, trades)
+    return RunResults(config, summarise(controller, recorder), intervals, households, pairs)
+
+
+def _span(config: Config) -> tuple[np.datetime64, int]:
+    """First interval of a run and its number of intervals."""
+    calendar = load_data(config).calendar
+    start = calendar.start[0]
+    if config.run.start is not None:
+        start = np.datetime64(config.run.start, "m")
+    elif config.episode.start != "random":
+        start = np.datetime64(config.episode.start, "m")
+    if config.run.days is not None:
+        return start, config.run.days * calendar.slots_per_day
+    horizon = len(calendar) - int(np.searchsorted(calendar.start, start))
+    if horizon == 0:
+        raise DataError(f"run.start: {start} is after the end of the data, {calendar.start[-1]}")
+    return start, horizon

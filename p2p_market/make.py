@@ -1,0 +1,105 @@
+"""The front doors to the environment: from a configuration to a parallel, turn-based or batched environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pettingzoo.utils import ClipOutOfBoundsWrapper, OrderEnforcingWrapper, parallel_to_aec
+
+from p2p_market.build import build_controller
+from p2p_market.config_loading import ConfigSource, load_config
+from p2p_market.env import AuctionEnv
+from p2p_market.vector_env import AuctionVectorEnv, StepBuffers
+
+if TYPE_CHECKING:
+    from pettingzoo.utils.env import AECEnv, ParallelEnv
+
+
+def parallel_env(
+    config: ConfigSource = None,
+    *,
+    render_mode: str | None = None,
+    max_cycles: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    **keys: Any,
+) -> AuctionEnv:
+    """Make the PettingZoo ``ParallelEnv``.
+
+    Parameters
+    ----------
+    config
+        A YAML file, a mapping, a `Config`, or ``None`` for the default: twenty synthetic homes, a day an episode.
+    render_mode
+        ``None``, ``"human"``, ``"ansi"`` or ``"rgb_array"``.
+    max_cycles
+        Intervals an episode, in place of the configuration's.
+    overrides
+        Values by dotted key, e.g. ``{"market.mechanism": "pay_as_bid"}``.
+    **keys
+        The same for keys that stand in one section only, e.g. ``num_households=50``.
+
+    Raises
+    ------
+    ConfigError, DataError
+        For anything wrong with configuration or data.
+
+    Examples
+    --------
+    >>> import p2p_market
+    >>> env = p2p_market.parallel_env(num_households=4)
+    >>> observations, infos = env.reset(seed=1)
+    >>> sorted(observations)
+    ['household_0', 'household_1', 'household_2', 'household_3']
+    """
+    checked = load_config(config, _merged(overrides, keys, max_cycles))
+    return AuctionEnv(build_controller(checked), render_mode=render_mode)
+
+
+def raw_env(config: ConfigSource = None, **keywords: Any) -> AECEnv[str, Any, Any]:
+    """Make the turn-based (AEC) environment without wrappers; takes what `parallel_env` takes."""
+    parallel = cast("ParallelEnv[str, Any, Any]", parallel_env(config, **keywords))
+    return parallel_to_aec(parallel)
+
+
+def env(config: ConfigSource = None, **keywords: Any) -> AECEnv[str, Any, Any]:
+    """Make the turn-based (AEC) environment, which clips actions and enforces the order of calls.
+
+    Takes what `parallel_env` takes.
+    """
+    return OrderEnforcingWrapper(ClipOutOfBoundsWrapper(raw_env(config, **keywords)))
+
+
+def vector_env(
+    config: ConfigSource = None,
+    *,
+    num_envs: int = 1,
+    max_cycles: int | None = None,
+    buffers: StepBuffers | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    **keys: Any,
+) -> AuctionVectorEnv:
+    """Make the batched environment: ``num_envs`` markets, arrays in and arrays out.
+
+    Parameters
+    ----------
+    config
+        A YAML file, a mapping, a `Config`, or ``None`` for the default.
+    num_envs
+        Markets side by side.
+    max_cycles
+        Intervals an episode, in place of the configuration's.
+    buffers
+        Arrays that results are written into.
+    overrides, **keys
+        As for `parallel_env`.
+    """
+    checked = load_config(config, _merged(overrides, keys, max_cycles))
+    return AuctionVectorEnv(build_controller(checked, num_markets=num_envs), buffers)
+
+
+def _merged(overrides: Mapping[str, Any] | None, keys: Mapping[str, Any], max_cycles: int | None) -> dict[str, Any]:
+    merged = {**(overrides or {}), **keys}
+    if max_cycles is not None:
+        merged["episode.num_intervals"] = max_cycles
+    return merged

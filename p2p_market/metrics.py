@@ -1,0 +1,140 @@
+r"""Key figures of a market, in formulas over recorded columns.
+
+Community cost is what leaves the street: :math:`\sum \text{bills} - \text{operator surplus}`. Gains from trade value
+every traded kWh at its owner's own tariff, the retail price where it is bought and the feed-in price where it is sold:
+:math:`G = \sum_i \lambda_i q_i` with :math:`q_i > 0` bought. With the same dispatch on the grid as a baseline,
+
+.. math:: \sum_i \text{saving}_i + \text{operator surplus} + \text{network fees} = \sum_t G_t,
+
+for order-based mechanisms. Allocative efficiency is :math:`\sum_t G_t` over its largest possible value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from p2p_market.auction.book import SortedBook
+from p2p_market.recorder import Recorder
+from p2p_market.types import FloatArray
+
+_CHUNK = 1_000_000  # orders that are cleared at once when looking for the best gains
+
+
+def gains_from_trade(recorder: Recorder) -> FloatArray:
+    """Gains from trade ``(T, B)`` [$] at the households' own tariffs."""
+    columns = recorder.households
+    filled = columns["filled_kwh"]
+    value = np.where(filled > 0.0, columns["retail_price_dollars_per_kwh"], columns["feed_in_price_dollars_per_kwh"])
+    gains: FloatArray = (value * filled).sum(axis=2)
+    return gains
+
+
+def best_gains_from_trade(recorder: Recorder) -> FloatArray:
+    """Largest possible gains from trade ``(T, B)`` [$]: everybody offers its whole net load at its own tariff."""
+    columns = recorder.households
+    net_load = columns["net_load_kwh"]
+    num_intervals, num_markets, num_households = net_load.shape
+    retail = columns["retail_price_dollars_per_kwh"].reshape(-1, num_households)
+    feed_in = columns["feed_in_price_dollars_per_kwh"].reshape(-1, num_households)
+    flat = net_load.reshape(-1, num_households)
+    best = np.empty(len(flat))
+    step = max(1, _CHUNK // max(num_households, 1))
+    for first in range(0, len(flat), step):
+        rows = slice(first, first + step)
+        quantity = flat[rows]
+        value = np.where(quantity > 0.0, retail[rows], feed_in[rows])
+        filled = np.copysign(SortedBook(value, quantity).efficient_fill, quantity)
+        best[rows] = (value * filled).sum(axis=1)
+    return best.reshape(num_intervals, num_markets)
+
+
+def key_figures(recorder: Recorder, interval_hours: float) -> dict[str, float]:
+    """Key figures of a run, mean over its markets where there are several.
+
+    Parameters
+    ----------
+    recorder
+        A full recorder.
+    interval_hours
+        Length of an interval [h].
+
+    Returns
+    -------
+    dict
+        Energy in kWh, power in kW, money in $, prices in $/kWh; nan where a figure has no meaning, such as a mean
+        price without trade.
+    """
+    households, markets = recorder.households, recorder.markets
+    per_market = {name: values.sum(axis=(0, 2)) for name, values in households.items() if name.endswith(_SUMMABLE)}
+    totals = {name: float(values.mean()) for name, values in per_market.items()}
+    market_totals = {name: float(markets[name].sum(axis=0).mean()) for name in markets if name.endswith(_SUMMABLE)}
+    saving = (households["grid_only_bill_dollars"] - households["bill_dollars"]).sum(axis=0)
+    gains, best_gains = gains_from_trade(recorder), best_gains_from_trade(recorder)
+    traded, price = markets["traded_kwh"], markets["price_dollars_per_kwh"]
+    turnover = float(np.where(traded > 0.0, price * traded, 0.0).sum())
+    grid_import = households["grid_import_kwh"].sum(axis=2)
+    grid_export = households["grid_export_kwh"].sum(axis=2)
+    bills, surplus = totals["bill_dollars"], market_totals["operator_surplus_dollars"]
+    return {
+        "demand_kwh": totals["demand_kwh"],
+        "pv_kwh": totals["pv_kwh"],
+        "traded_kwh": market_totals["traded_kwh"],
+        "grid_import_kwh": totals["grid_import_kwh"],
+        "grid_export_kwh": totals["grid_export_kwh"],
+        "bills_dollars": bills,
+        "community_cost_dollars": bills - surplus,
+        "grid_only_cost_dollars": totals["grid_only_bill_dollars"],
+        "community_saving_dollars": totals["grid_only_bill_dollars"] - (bills - surplus),
+        "saving_mean_dollars": float(saving.mean()),
+        "saving_worst_dollars": float(saving.min()),
+        "saving_best_dollars": float(saving.max()),
+        "share_better_off": float((saving > 1e-9).mean()),
+        "self_sufficiency": 1.0 - _ratio(totals["grid_import_kwh"], totals["demand_kwh"]),
+        "self_consumption": 1.0 - _ratio(totals["grid_export_kwh"], totals["pv_kwh"]),
+        "peak_import_kw": float(grid_import.max(axis=0).mean()) / interval_hours,
+        "peak_export_kw": float(grid_export.max(axis=0).mean()) / interval_hours,
+        "mean_price_dollars_per_kwh": _ratio(turnover, float(traded.sum())),
+        "gains_from_trade_dollars": float(gains.sum(axis=0).mean()),
+        "allocative_efficiency": _ratio(float(gains.sum()), float(best_gains.sum())),
+        "operator_surplus_dollars": surplus,
+        "network_payment_dollars": market_totals["network_payment_dollars"],
+    }
+
+
+_SUMMABLE = ("_kwh", "_dollars")
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0.0 else float("nan")
+
+
+def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Rows of a compact table: label and value with its unit."""
+
+    def money(value: float) -> str:
+        return f"{round(value, 2) + 0.0:,.2f} $"  # no negative zeros
+
+    def share(value: float) -> str:
+        return "-" if np.isnan(value) else f"{100.0 * value:.1f} %"
+
+    price = figures["mean_price_dollars_per_kwh"]
+    saving = figures["community_saving_dollars"]
+    relative = _ratio(saving, abs(figures["grid_only_cost_dollars"]))
+    return [
+        ("Community cost", money(figures["community_cost_dollars"])),
+        ("Community cost with the grid alone", money(figures["grid_only_cost_dollars"])),
+        ("Community saving", f"{money(saving)} ({share(relative)})"),
+        ("Saving a household: mean", money(figures["saving_mean_dollars"])),
+        ("Saving a household: worst", money(figures["saving_worst_dollars"])),
+        ("Saving a household: best", money(figures["saving_best_dollars"])),
+        ("Households better off", share(figures["share_better_off"])),
+        ("Traded energy", f"{figures['traded_kwh']:,.1f} kWh"),
+        ("Self-sufficiency", share(figures["self_sufficiency"])),
+        ("Self-consumption", share(figures["self_consumption"])),
+        ("Peak import", f"{figures['peak_import_kw']:,.1f} kW"),
+        ("Mean price", "-" if np.isnan(price) else f"{100.0 * price:.2f} c/kWh"),
+        ("Allocative efficiency", share(figures["allocative_efficiency"])),
+        ("Operator surplus", money(figures["operator_surplus_dollars"])),
+    ]

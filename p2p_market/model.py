@@ -1,0 +1,187 @@
+"""The model: what a market's state is, and how one interval leads to the next, as functions of explicit state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from p2p_market.auction.clearing import Clearing
+from p2p_market.auction.context import AuctionContext
+from p2p_market.auction.operator import LearnedBids, MarketOperator, ScriptedBids, Settlement
+from p2p_market.auction.orders import Orders
+from p2p_market.scenario.scenario import AuctionScenario, EpisodeDraw
+from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from p2p_market.data.container import DataContainer
+
+
+@dataclass(frozen=True, eq=False)
+class MarketState:
+    """The state of ``B`` markets before an interval: its meters and prices, and what the last auction published."""
+
+    row: IntArray  # (B,) row of the data that the coming interval is
+    elapsed: IntArray  # (B,) intervals played in this episode
+    profile: IntArray  # (B, N) household of the data behind each slot
+    demand: FloatArray  # (B, N) [kWh] of the coming interval
+    pv: FloatArray  # (B, N) [kWh]
+    net_load: FloatArray  # (B, N) [kWh] > 0 needs energy
+    retail_price: FloatArray  # (B, N) [$/kWh]
+    feed_in_price: FloatArray  # (B, N) [$/kWh]
+    price_low: FloatArray  # (B,) [$/kWh] low end of the band of limit prices
+    price_high: FloatArray  # (B,) [$/kWh]
+    published_price: FloatArray  # (B,) [$/kWh] of the last interval, 0 without trade
+    published_position: FloatArray  # (B,) the same as a position -1 ... 1 in its own band, 0 without trade
+    traded: FloatArray  # (B,) [kWh] of the last interval
+
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """Everything that one interval brought, for rewards, records and views."""
+
+    before: MarketState
+    context: AuctionContext
+    orders: Orders
+    clearing: Clearing
+    settlement: Settlement
+    mean_price: FloatArray  # (B,) [$/kWh] mean price of the traded energy before fees; nan without trade
+
+
+class AuctionModel:
+    """State transitions of the market; holds no state of its own.
+
+    Parameters
+    ----------
+    scenario
+        The world: street, data, tariffs.
+    operator
+        The market.
+    """
+
+    def __init__(self, scenario: AuctionScenario, operator: MarketOperator) -> None:
+        self.scenario = scenario
+        self.operator = operator
+
+    @property
+    def data_container(self) -> DataContainer:
+        """The household data behind the street."""
+        return self.scenario.data_container
+
+    def reset(
+        self, draw: EpisodeDraw, mask: BoolArray | None = None, previous: MarketState | None = None
+    ) -> MarketState:
+        """Return the state before the first interval of an episode.
+
+        Parameters
+        ----------
+        draw
+            Days and households, for all markets, or for those that ``mask`` marks.
+        mask
+            ``(B,)`` markets to start anew; the others keep ``previous``.
+        previous
+            The state to keep where ``mask`` is false.
+        """
+        if mask is None or previous is None:
+            num_markets = len(draw.row)
+            nothing = np.zeros(num_markets)
+            elapsed = np.zeros(num_markets, dtype=np.int64)
+            return self._read(draw.row, elapsed, draw.profile, nothing, nothing, nothing)
+        row, profile = previous.row.copy(), previous.profile.copy()
+        row[mask], profile[mask] = draw.row, draw.profile
+        keep = ~mask
+        return self._read(
+            row,
+            previous.elapsed * keep,
+            profile,
+            previous.published_price * keep,
+            previous.published_position * keep,
+            previous.traded * keep,
+        )
+
+    def run_auction(
+        self,
+        state: MarketState,
+        learned: LearnedBids | None,
+        scripted: Sequence[ScriptedBids] = (),
+        draws: FloatArray | None = None,
+    ) -> tuple[MarketState, Transition]:
+        """Play one interval: collect bids, clear, settle, and move on.
+
+        Parameters
+        ----------
+        state
+            State before the interval.
+        learned, scripted
+            Bids that together cover every household.
+        draws
+            ``(B, N)`` random numbers for rules that draw lots.
+
+        Returns
+        -------
+        tuple
+            State before the next interval, and what happened in this one.
+        """
+        operator = self.operator
+        context = operator.open_auction(state.price_low, state.price_high, state.retail_price, state.feed_in_price)
+        orders = operator.get_actions(context, state.net_load, learned, scripted)
+        context = context.with_orders(orders, draws)
+        clearing = context.clearing
+        settlement = operator.settle(context, state.net_load, clearing)
+        mean_price = _mean_price(clearing)
+        transition = Transition(state, context, orders, clearing, settlement, mean_price)
+
+        has_price = clearing.traded > 0.0
+        price = np.where(has_price, mean_price, 0.0)
+        width = state.price_high - state.price_low
+        in_band = 2.0 * (price - state.price_low) / np.where(width > 0.0, width, 1.0) - 1.0
+        position = np.where(has_price & (width > 0.0), np.clip(in_band, -1.0, 1.0), 0.0)
+        following = self._read(state.row + 1, state.elapsed + 1, state.profile, price, position, clearing.traded)
+        return following, transition
+
+    def get_state(self, state: MarketState) -> Float32Array:
+        """Global state ``(B, S)`` for centralised critics, see `AuctionScenario.get_state`."""
+        observations, _ = self.scenario.observe(state)
+        return self.scenario.get_state(observations)
+
+    def _read(
+        self,
+        row: IntArray,
+        elapsed: IntArray,
+        profile: IntArray,
+        published_price: FloatArray,
+        published_position: FloatArray,
+        traded: FloatArray,
+    ) -> MarketState:
+        demand, pv, net_load = self.scenario.read_meters(row, profile)
+        retail_price, feed_in_price, price_low, price_high = self.scenario.read_tariffs(row)
+        return MarketState(
+            row=row,
+            elapsed=elapsed,
+            profile=profile,
+            demand=demand,
+            pv=pv,
+            net_load=net_load,
+            retail_price=retail_price,
+            feed_in_price=feed_in_price,
+            price_low=price_low,
+            price_high=price_high,
+            published_price=published_price,
+            published_position=published_position,
+            traded=traded,
+        )
+
+
+def _mean_price(clearing: Clearing) -> FloatArray:
+    """Mean price of the traded energy before fees [$/kWh]; nan without trade.
+
+    Where a mechanism has no single price it is the middle between what buyers pay and what sellers get on average.
+    """
+    single = ~np.isnan(clearing.clearing_price)
+    if (single | (clearing.traded == 0.0)).all():
+        return clearing.clearing_price
+    turnover = 0.5 * np.abs(np.where(clearing.filled != 0.0, clearing.filled * clearing.unit_price, 0.0)).sum(axis=1)
+    mean = turnover / np.where(clearing.traded > 0.0, clearing.traded, 1.0)
+    return np.where(single, clearing.clearing_price, np.where(clearing.traded > 0.0, mean, np.nan))

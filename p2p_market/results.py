@@ -1,0 +1,212 @@
+"""The results of a run: frames and key figures, and how they are written to a folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from p2p_market._version import __version__
+from p2p_market.config import Config
+from p2p_market.config_loading import dump_config
+from p2p_market.errors import ConfigError, MissingExtraError
+from p2p_market.metrics import best_gains_from_trade, gains_from_trade, key_figures
+from p2p_market.types import AnyArray
+
+if TYPE_CHECKING:
+    from p2p_market.auction.depth import Transactions
+    from p2p_market.controller import AuctionController
+    from p2p_market.recorder import Recorder
+
+CONFIG_FILE = "config.resolved.yaml"
+
+
+@dataclass(frozen=True, eq=False)
+class RunResults:
+    """What a run gives back.
+
+    Attributes
+    ----------
+    config
+        The configuration, every key resolved.
+    kpis
+        Key figures by name, see `p2p_market.metrics.key_figures`.
+    intervals
+        A row a market and interval.
+    households
+        A row a market, interval and household.
+    trades
+        A row a pair of buyer and seller, when asked for.
+    """
+
+    config: Config
+    kpis: dict[str, float]
+    intervals: pl.DataFrame
+    households: pl.DataFrame
+    trades: pl.DataFrame | None = None
+
+    @property
+    def household_totals(self) -> pl.DataFrame:
+        """A row a market and household: energy and money over the run, and the saving against the grid alone."""
+        energy_and_money = pl.selectors.ends_with("_kwh", "_dollars") - pl.selectors.contains("_per_")
+        return (
+            self.households.group_by("market", "household", "role", maintain_order=True)
+            .agg(energy_and_money.sum())
+            .with_columns(saving_dollars=pl.col("grid_only_bill_dollars") - pl.col("bill_dollars"))
+        )
+
+    def write(self, folder: str | Path) -> Path:
+        """Write configuration, frames, key figures and, where matplotlib is installed, figures.
+
+        Everything is written beside the folder first and takes its place when complete; an earlier run there is
+        replaced.
+
+        Raises
+        ------
+        ConfigError
+            If the folder holds something that is not a run.
+        """
+        target = check_output(folder)
+        with _staged(target) as staging:
+            (staging / CONFIG_FILE).write_text(dump_config(self.config), encoding="utf-8")
+            self.intervals.write_parquet(staging / "intervals.parquet")
+            self.households.write_parquet(staging / "households.parquet")
+            if self.trades is not None:
+                self.trades.write_parquet(staging / "trades.parquet")
+            figures = {name: value if math.isfinite(value) else None for name, value in self.kpis.items()}
+            summary = {"version": __version__, "config": self.config.digest, "kpis": figures}
+            (staging / "kpis.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+            if self.config.run.figures:
+                self._write_figures(staging)
+        return target
+
+    def _write_figures(self, folder: Path) -> None:
+        from p2p_market.view.figures import write_figures  # noqa: PLC0415 (matplotlib is optional)
+
+        try:
+            write_figures(self, folder)
+        except MissingExtraError:
+            return
+
+
+def check_output(folder: str | Path) -> Path:
+    """Make sure that a run may be written to a folder: it does not exist, is empty, or holds an earlier run.
+
+    Raises
+    ------
+    ConfigError
+        If it is a file, or a folder with something else in it.
+    """
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"output {str(target)!r} is a file; expected a folder, new, empty or of an earlier run")
+    if target.is_dir() and any(target.iterdir()) and not (target / CONFIG_FILE).exists():
+        raise ConfigError(
+            f"output folder {str(target)!r} holds something that is not a run; choose a new or empty folder"
+        )
+    return target
+
+
+def frames_of(
+    controller: AuctionController, recorder: Recorder, trades: list[tuple[int, int, Transactions]] | None
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame | None]:
+    """Build the frames of intervals, households and, when there are any, trades."""
+    calendar = controller.model.scenario.calendar
+    num_intervals, num_markets = recorder.row.shape
+    num_households = recorder.profile.shape[1]
+    market = np.tile(np.arange(num_markets), num_intervals)
+    start = calendar.start[recorder.row].reshape(-1)
+
+    columns = recorder.households
+    intervals: dict[str, AnyArray] = {"market": market, "start": start.astype("datetime64[ms]")}
+    for name in (
+        "demand_kwh",
+        "pv_kwh",
+        "grid_import_kwh",
+        "grid_export_kwh",
+        "bill_dollars",
+        "grid_only_bill_dollars",
+    ):
+        intervals[name] = columns[name].sum(axis=2).reshape(-1)
+    for name, values in recorder.markets.items():
+        intervals[name] = values.reshape(-1)
+    intervals["gains_dollars"] = gains_from_trade(recorder).reshape(-1)
+    intervals["best_gains_dollars"] = best_gains_from_trade(recorder).reshape(-1)
+
+    names, roles = controller.names, controller.model.scenario.street.roles
+    households: dict[str, AnyArray | pl.Series] = {
+        "market": np.repeat(market, num_households),
+        "start": np.repeat(start.astype("datetime64[ms]"), num_households),
+        "household": _repeated(names, len(market)),
+        "role": _repeated(roles, len(market)),
+    }
+    for name, values in columns.items():
+        households[name] = values.reshape(-1)
+    frames = [
+        pl.DataFrame(table).with_columns(pl.selectors.float().fill_nan(None)) for table in (intervals, households)
+    ]
+    pairs = None if trades is None else _pairs(trades, names, calendar.start[recorder.row])
+    return frames[0], frames[1], pairs
+
+
+def summarise(controller: AuctionController, recorder: Recorder) -> dict[str, float]:
+    """Key figures of a finished run."""
+    return key_figures(recorder, controller.model.scenario.interval_hours)
+
+
+def _repeated(values: Sequence[str], times: int) -> pl.Series:
+    return pl.Series(values).gather(np.tile(np.arange(len(values), dtype=np.uint32), times))
+
+
+def _pairs(trades: list[tuple[int, int, Transactions]], names: Sequence[str], start: AnyArray) -> pl.DataFrame:
+    household = pl.Series(names)
+
+    def column(values: list[AnyArray]) -> AnyArray:
+        return np.concatenate(values) if values else np.empty(0)
+
+    def parties(values: list[AnyArray]) -> pl.Series:
+        return household.gather(column(values).astype(np.uint32))
+
+    sizes = [len(pairs) for _, _, pairs in trades]
+    intervals = np.repeat(np.array([t for t, _, _ in trades], dtype=np.int64), sizes)
+    markets = np.repeat(np.array([b for _, b, _ in trades], dtype=np.int64), sizes)
+    return pl.DataFrame(
+        {
+            "market": markets,
+            "start": start[intervals, markets].astype("datetime64[ms]"),
+            "buyer": parties([pairs.buyer for _, _, pairs in trades]),
+            "seller": parties([pairs.seller for _, _, pairs in trades]),
+            "quantity_kwh": column([pairs.quantity for _, _, pairs in trades]),
+            "buyer_price_dollars_per_kwh": column([pairs.buyer_price for _, _, pairs in trades]),
+            "seller_price_dollars_per_kwh": column([pairs.seller_price for _, _, pairs in trades]),
+        }
+    )
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """Give a folder to write to that takes the target's place when all went well, and vanishes when not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield staging
+        staging.chmod(0o755)
+        if target.exists():
+            outgoing = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            target.replace(outgoing / target.name)
+            staging.replace(target)
+            shutil.rmtree(outgoing)
+        else:
+            staging.replace(target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise

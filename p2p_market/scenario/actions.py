@@ -1,0 +1,54 @@
+"""Action maps: what a learner's numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from p2p_market.registry import Registry
+from p2p_market.types import AnyArray, FloatArray
+
+
+@dataclass(frozen=True)
+class ActionMap:
+    """Turns actions in [-1, 1] into a position in the price band and a share of the net load.
+
+    Parameters
+    ----------
+    components
+        What each component of an action is, in order.
+    decode
+        From ``(B, L, A)`` actions inside [-1, 1] to position ``(B, L)`` in [-1, 1] and share ``(B, L)`` in [0, 1].
+    summary
+        One line for lists and docs.
+    """
+
+    components: tuple[str, ...]
+    decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
+    summary: str
+
+
+def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
+    position = actions[..., 0].astype(np.float64)
+    return position, np.ones_like(position)
+
+
+def _price_quantity(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
+    return actions[..., 0].astype(np.float64), 0.5 * (actions[..., 1].astype(np.float64) + 1.0)
+
+
+ACTION_MAPS: Registry[ActionMap] = Registry(
+    "action map",
+    {
+        "price": ActionMap(
+            ("limit price",), _price, "limit price, -1 low end of the band, +1 high end; the whole net load is offered"
+        ),
+        "price_quantity": ActionMap(
+            ("limit price", "quantity"),
+            _price_quantity,
+            "limit price, and the share of the net load that is offered, -1 nothing, +1 all",
+        ),
+    },
+)

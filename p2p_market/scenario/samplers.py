@@ -1,0 +1,149 @@
+"""Which days and which households an episode gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from p2p_market.errors import ConfigError, DataError
+from p2p_market.types import BoolArray, IntArray
+
+if TYPE_CHECKING:
+    from p2p_market.data.calendar import Calendar
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSampler:
+    """Draws the first interval of an episode.
+
+    Parameters
+    ----------
+    calendar
+        The calendar of the data.
+    start
+        ``None`` for a random day, else the fixed local time at which every episode starts.
+    skip_clock_changes
+        Whether random episodes avoid days on which the clock changes.
+    """
+
+    calendar: Calendar
+    start: np.datetime64 | None = None
+    skip_clock_changes: bool = True
+
+    def starts(self, horizon: int) -> IntArray:
+        """Rows at which an episode of ``horizon`` intervals may start.
+
+        A random episode starts at midnight and needs one interval more than it plays, so that its last observation is
+        real, without a gap between. A fixed one may end with the data.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        if self.start is not None:
+            return self._fixed(self.start, horizon)
+        rows = self._windows(horizon + 1, at_midnight=True)
+        if rows.size == 0:
+            rows = self._windows(horizon + 1, at_midnight=False)
+        if rows.size == 0:
+            raise DataError(
+                f"no stretch of {horizon + 1} intervals without a gap"
+                f"{' or a change of clock' if self.skip_clock_changes else ''} in the data "
+                f"({len(self.calendar)} intervals from {self.calendar.start[0]} to {self.calendar.start[-1]}); "
+                "shorten the episode, fix its start, or load more data"
+            )
+        return rows
+
+    def _windows(self, length: int, *, at_midnight: bool) -> IntArray:
+        """First rows of stretches of ``length`` rows that are wholly usable."""
+        num_rows = len(self.calendar)
+        if length > num_rows:
+            return np.empty(0, dtype=np.int64)
+        breaks = self._gap_before()
+        usable = ~self.calendar.clock_change if self.skip_clock_changes else np.ones(num_rows, dtype=bool)
+        bad_rows = np.concatenate([[0], np.cumsum(~usable)])
+        gaps = np.concatenate([[0], np.cumsum(breaks)])
+        first = np.arange(num_rows - length + 1)
+        fits = (bad_rows[first + length] == bad_rows[first]) & (gaps[first + length] == gaps[first + 1])
+        if at_midnight:
+            fits &= self.calendar.slot[first] == 0
+        rows: IntArray = first[fits]
+        return rows
+
+    def _gap_before(self) -> BoolArray:
+        """``(T,)`` true where the interval before is missing from the data."""
+        step = np.timedelta64(self.calendar.interval_minutes, "m")
+        gap = np.zeros(len(self.calendar), dtype=bool)
+        gap[1:] = np.diff(self.calendar.start) != step
+        return gap
+
+    def _fixed(self, start: np.datetime64, horizon: int) -> IntArray:
+        labels = self.calendar.start
+        row = int(np.searchsorted(labels, np.array(start, dtype=labels.dtype)))
+        if row == len(labels) or labels[row] != start:
+            raise DataError(
+                f"the episode is to start at {start}, which is not in the data "
+                f"({labels[0]} to {labels[-1]}, every {self.calendar.interval_minutes} minutes)"
+            )
+        available = len(labels) - row
+        if horizon > available:
+            raise DataError(
+                f"the episode needs {horizon} intervals from {start}, and the data has {available}; "
+                "shorten the episode or start earlier"
+            )
+        if self._gap_before()[row + 1 : row + horizon].any():
+            raise DataError(f"the {horizon} intervals from {start} have a gap; start elsewhere, or fill it at load")
+        return np.array([row])
+
+
+@dataclass(frozen=True, eq=False)
+class HouseholdSampler:
+    """Draws the household of the data that stands behind each slot of the street.
+
+    Parameters
+    ----------
+    has_pv
+        ``(H,)`` which households of the data have PV.
+    is_prosumer
+        ``(N,)`` which slots have PV. Slots keep their role for good.
+    """
+
+    has_pv: BoolArray
+    is_prosumer: BoolArray
+
+    def __call__(self, rng: np.random.Generator) -> IntArray:
+        """Draw ``(N,)`` households, none twice as long as there are enough.
+
+        Prosumer slots get homes with PV, consumer slots homes without and, when these run out, others whose PV is
+        left out of account.
+        """
+        profile = np.empty(self.is_prosumer.shape, dtype=np.int64)
+        with_pv = np.flatnonzero(self.has_pv)
+        prosumers = _draw(rng, with_pv, int(self.is_prosumer.sum()))
+        profile[self.is_prosumer] = prosumers
+
+        num_consumers = int((~self.is_prosumer).sum())
+        without_pv = np.flatnonzero(~self.has_pv)
+        consumers = _draw(rng, without_pv, min(num_consumers, without_pv.size))
+        if consumers.size < num_consumers:
+            rest = np.setdiff1d(with_pv, prosumers)
+            rest = rest if rest.size else np.arange(self.has_pv.size)
+            consumers = np.concatenate([consumers, _draw(rng, rest, num_consumers - consumers.size)])
+        profile[~self.is_prosumer] = rng.permutation(consumers)
+        return profile
+
+
+def check_roles(has_pv: BoolArray, num_prosumers: int) -> None:
+    """Raise `ConfigError` if a street wants prosumers and no household of the data has PV."""
+    if num_prosumers and not has_pv.any():
+        raise ConfigError(f"the street wants {num_prosumers} homes with PV, and no household of the data has any")
+
+
+def _draw(rng: np.random.Generator, pool: IntArray, size: int) -> IntArray:
+    """Draw without replacement; with, only when the pool is too small."""
+    if size <= pool.size:
+        return rng.permutation(pool)[:size]
+    return rng.choice(pool, size=size, replace=True)

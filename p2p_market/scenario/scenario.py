@@ -1,0 +1,207 @@
+"""The scenario: the street, the data behind it, and the information and choices that a household has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gymnasium import spaces
+
+from p2p_market.errors import ConfigError
+from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
+from p2p_market.scenario.observations import ObservationScales, Observer, calendar_table
+from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
+from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from p2p_market.data.container import DataContainer
+    from p2p_market.model import MarketState
+    from p2p_market.tariffs import TariffSchedule
+
+
+@dataclass(frozen=True, eq=False)
+class Street:
+    """The slots of a street; a slot keeps its name, role and tariff in every episode and market.
+
+    Parameters
+    ----------
+    is_prosumer
+        ``(N,)`` which slots have PV.
+    profile
+        ``(N,)`` household of the data behind each slot, or ``None`` when every episode draws anew.
+    pv_capacity_kw
+        Give every prosumer a roof of this size [kW] and scale its profile to it; ``None`` keeps the data's.
+    """
+
+    is_prosumer: BoolArray
+    profile: IntArray | None = None
+    pv_capacity_kw: float | None = None
+
+    @property
+    def num_households(self) -> int:
+        """Number of slots."""
+        return len(self.is_prosumer)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """``"prosumer"`` or ``"consumer"``, a slot each."""
+        return tuple("prosumer" if has_pv else "consumer" for has_pv in self.is_prosumer.tolist())
+
+    def names(self, agent_names: str = "household") -> tuple[str, ...]:
+        """Names of the slots: ``household_0 ...``, or ``prosumer_0 ... consumer_0 ...`` counted by role."""
+        if agent_names == "household":
+            return tuple(f"household_{i}" for i in range(self.num_households))
+        counts = {"prosumer": 0, "consumer": 0}
+        names = []
+        for role in self.roles:
+            names.append(f"{role}_{counts[role]}")
+            counts[role] += 1
+        return tuple(names)
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodeDraw:
+    """What chance decides about an episode, for ``B`` markets."""
+
+    row: IntArray  # (B,) first row of the data
+    profile: IntArray  # (B, N) household of the data behind each slot
+
+
+class AuctionScenario:
+    """The world drawn for an episode, and what each household sees and may do in it.
+
+    Parameters
+    ----------
+    container
+        The household data.
+    street
+        The slots.
+    tariffs
+        Prices of every slot at every interval of the data.
+    observation
+        Name of a preset, or a list of features.
+    action
+        Name of an action map.
+    window
+        Draws the first interval of an episode.
+    reference_power_kw
+        Power that counts as 1 in observations [kW].
+    energy_unit
+        Grid of metered energy [kWh].
+    """
+
+    def __init__(
+        self,
+        container: DataContainer,
+        street: Street,
+        tariffs: TariffSchedule,
+        *,
+        observation: str | Sequence[str] = "public_price",
+        action: str = "price_quantity",
+        window: WindowSampler | None = None,
+        reference_power_kw: float = 10.0,
+        energy_unit: float = 0.001,
+    ) -> None:
+        has_pv = container.pv_capacity > 0.0
+        check_roles(has_pv, int(street.is_prosumer.sum()))
+        self.data_container = container
+        self.street = street
+        self.tariffs = tariffs
+        self.calendar = container.calendar
+        self.observer = Observer(observation)
+        self.action_map: ActionMap = ACTION_MAPS[action]
+        self.window = WindowSampler(container.calendar) if window is None else window
+        self.households = HouseholdSampler(has_pv, street.is_prosumer)
+        self.interval_hours = container.interval_minutes / 60.0
+        self.scales = ObservationScales(
+            energy=reference_power_kw * self.interval_hours,
+            price=max(float(tariffs.retail.max()), 1e-9),
+            calendar=calendar_table(container.calendar),
+        )
+        units_per_kwh = round(1.0 / energy_unit)
+        if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:
+            raise ConfigError(
+                f"the energy unit is {energy_unit} kWh; expected a whole number of units a kWh, e.g. 0.001"
+            )
+        self._units_per_kwh = units_per_kwh
+        self._demand_units = np.rint(container.demand * np.float64(units_per_kwh)).astype(np.int32)
+        self._pv_units = np.rint(container.pv * np.float64(units_per_kwh)).astype(np.int32)
+        self._pv_scale = self._scale_to_capacity()
+        self._masks_pv = not street.is_prosumer.all()
+        self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
+        self._action_space = spaces.Box(-1.0, 1.0, (len(self.action_map.components),), dtype=np.float32)
+
+    def _scale_to_capacity(self) -> FloatArray | None:
+        """``(H,)`` factor from the data's PV to the street's roof size; ``None`` keeps the data's."""
+        if self.street.pv_capacity_kw is None:
+            return None
+        capacity = self.data_container.pv_capacity
+        return np.where(capacity > 0.0, self.street.pv_capacity_kw / np.where(capacity > 0.0, capacity, 1.0), 0.0)
+
+    @property
+    def num_households(self) -> int:
+        """Number of slots on the street."""
+        return self.street.num_households
+
+    def get_observation_space(self) -> spaces.Box:
+        """Space of one household's observation, ``(F,)`` float32, the same for all."""
+        return self._observation_space
+
+    def get_action_space(self) -> spaces.Box:
+        """Space of one household's action, ``(A,)`` float32 in [-1, 1], the same for all."""
+        return self._action_space
+
+    def get_state_space(self) -> spaces.Box:
+        """Space of a market's state, ``(S,)`` float32."""
+        low, high = self.observer.state_bounds(self.num_households)
+        return spaces.Box(low, high, dtype=np.float32)
+
+    def get_state(self, observations: Float32Array) -> Float32Array:
+        """State ``(B, S)`` for centralised critics from the observations ``(B, N, F)`` of the whole street.
+
+        Every household's own features, one household after the other, then the features that all share, once.
+        """
+        return self.observer.state_vector(observations)
+
+    def observe(self, state: MarketState, out: Float32Array | None = None) -> tuple[Float32Array, IntArray]:
+        """Observations ``(B, N, F)`` and how many values of each were clipped to their bounds ``(B, N)``."""
+        if out is None:
+            out = np.empty((*state.net_load.shape, len(self.observer.names)), dtype=np.float32)
+        return out, self.observer.observe(state, self.scales, out)
+
+    def draw_episode(self, generators: Sequence[np.random.Generator], horizon: int) -> EpisodeDraw:
+        """Draw days and households of an episode, a generator a market.
+
+        Raises
+        ------
+        DataError
+            If the data holds no window of that length.
+        """
+        starts = self.window.starts(horizon)
+        rows = np.array([starts[rng.integers(starts.size)] for rng in generators], dtype=np.int64)
+        fixed = self.street.profile
+        profile = np.stack([self.households(rng) if fixed is None else fixed for rng in generators])
+        return EpisodeDraw(rows, profile)
+
+    def read_meters(self, row: IntArray, profile: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Demand, PV and net load ``(B, N)`` [kWh] of interval ``row`` (B,), on the energy grid.
+
+        A row past the end of the data reads the last one; only an episode that ends with the data gets there.
+        """
+        rows = np.minimum(row, len(self.calendar) - 1)[:, None]
+        demand_units = self._demand_units[rows, profile]
+        pv_units: AnyArray = self._pv_units[rows, profile]
+        if self._pv_scale is not None:
+            pv_units = np.rint(pv_units * self._pv_scale[profile])
+        if self._masks_pv:
+            pv_units = pv_units * self.street.is_prosumer
+        per_kwh = self._units_per_kwh
+        return demand_units / per_kwh, pv_units / per_kwh, (demand_units - pv_units) / per_kwh
+
+    def read_tariffs(self, row: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Retail and feed-in price ``(B, N)`` and the band's ends ``(B,)`` [$/kWh] of interval ``row`` (B,)."""
+        rows = np.minimum(row, len(self.calendar) - 1)
+        retail_price, feed_in_price = self.tariffs.prices(rows)
+        return retail_price, feed_in_price, self.tariffs.band_low[rows], self.tariffs.band_high[rows]

@@ -1,0 +1,196 @@
+"""Who on the street has which plan, and what the grid then charges and pays in every interval.
+
+Tariffs are per household: one plan for all, or a mix. They are resolved once to arrays (T, P) over the P
+plans in use, so that a step only gathers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+
+from p2p_market.errors import ConfigError, is_number
+from p2p_market.registry import Registry
+from p2p_market.tariff_plans import TariffPlan, check_band, load_plan, load_plans
+from p2p_market.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from p2p_market.data.calendar import Calendar
+
+__all__ = ["TARIFFS", "Tariff", "TariffPlan", "TariffSchedule", "build_schedule", "load_plan"]
+
+Seed: TypeAlias = int | np.random.SeedSequence | np.random.Generator
+
+_SHARE_TOLERANCE = 1e-3  # shares written with three digits (0.333) are meant to be thirds
+_WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class Tariff(Protocol):
+    """What the schedule asks of a plan; register an object of your own for prices that no table holds."""
+
+    def retail_price(self, calendar: Calendar) -> FloatArray:
+        """Return the price of energy from the grid, (T,) [$/kWh]."""
+
+    def feed_in_price(self, calendar: Calendar) -> FloatArray:
+        """Return the price paid for energy sent to the grid, (T,) [$/kWh]."""
+
+
+class _PackagedPlans(Registry[Tariff]):
+    """The registry of plans, which reads the packaged file on first use: an import need not load YAML."""
+
+    def __init__(self) -> None:
+        self.kind = "tariff plan"
+
+    @cached_property
+    def _entries(self) -> dict[str, Tariff]:  # type: ignore[override]  # lazy form of the same mapping
+        with resources.as_file(resources.files("p2p_market") / "tariff_plans.yaml") as path:
+            return dict(load_plans(path))
+
+
+TARIFFS: Registry[Tariff] = _PackagedPlans()
+"""Named plans: the Ausgrid-area plans of ``tariff_plans.yaml`` and those that you register."""
+
+
+@dataclass(frozen=True, eq=False)
+class TariffSchedule:
+    """The prices of a street over a calendar; what the environment reads.
+
+    Attributes
+    ----------
+    plan_names
+        (P,) the plans that at least one household has.
+    plan
+        (N,) index of each household's plan.
+    retail, feed_in
+        (T, P) [$/kWh].
+    """
+
+    plan_names: tuple[str, ...]
+    plan: IntArray
+    retail: FloatArray
+    feed_in: FloatArray
+
+    def __post_init__(self) -> None:
+        for array in (self.plan, self.retail, self.feed_in):
+            array.setflags(write=False)
+
+    @cached_property
+    def band_low(self) -> FloatArray:
+        """(T,) the lowest feed-in price of the street [$/kWh]: the low end of the price band."""
+        low: FloatArray = self.feed_in.min(axis=1)
+        return low
+
+    @cached_property
+    def band_high(self) -> FloatArray:
+        """(T,) the highest retail price of the street [$/kWh]: the high end of the price band."""
+        high: FloatArray = self.retail.max(axis=1)
+        return high
+
+    def prices(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return every household's retail and feed-in price in the intervals `rows`.
+
+        Parameters
+        ----------
+        rows
+            (B,) index of the interval that each market is in.
+
+        Returns
+        -------
+        tuple of arrays
+            Retail and feed-in price, each (B, N) [$/kWh]. When the whole street has one plan they are
+            read-only views that repeat one column, so copy before writing.
+        """
+        retail, feed_in = self.retail.take(rows, axis=0), self.feed_in.take(rows, axis=0)
+        if len(self.plan_names) == 1:
+            shape = (len(rows), len(self.plan))
+            return np.broadcast_to(retail, shape), np.broadcast_to(feed_in, shape)
+        return retail.take(self.plan, axis=1), feed_in.take(self.plan, axis=1)
+
+
+def build_schedule(
+    plans: str | Mapping[str, float],
+    num_households: int,
+    calendar: Calendar,
+    *,
+    seed: Seed = 0,
+    folder: str | Path | None = None,
+) -> TariffSchedule:
+    """Give every household a plan and resolve the prices to arrays.
+
+    Parameters
+    ----------
+    plans
+        One plan, or the share of the households that has each (``{"flat": 0.6, "agl_time_of_use": 0.4}``). A
+        name is one of `TARIFFS`, or a file if it ends in ``.yaml`` or ``.yml``.
+    num_households
+        N, at least 1.
+    calendar
+        T intervals.
+    seed
+        Decides which households have which plan. Shares become counts by largest remainder, so the mix itself
+        does not depend on it.
+    folder
+        Where relative file names start; by default the working directory.
+
+    Raises
+    ------
+    UnknownNameError
+        If a plan is neither registered nor a file name.
+    ConfigError
+        If the shares do not sum to 1 (within 0.001), a file is wrong, or somewhere a feed-in price leaves
+        0..retail; the message then names plan, time and both prices.
+    """
+    if num_households < 1:
+        raise ConfigError(f"num_households = {num_households}: a street has at least 1 household")
+    shares = {plans: 1.0} if isinstance(plans, str) else dict(plans)
+    counts = _count_households(shares, num_households)
+    chosen = {name: _find_plan(name, folder) for name in shares}  # all of them: a typo must not hide in a share of 0
+    retail, feed_in = [], []
+    for name, tariff in chosen.items():
+        high, low = tariff.retail_price(calendar), tariff.feed_in_price(calendar)
+        check_band(name, high, low, lambda i: _label(calendar, i))
+        retail.append(high)
+        feed_in.append(low)
+    used = np.flatnonzero(counts)
+    plan = np.repeat(np.arange(len(used)), counts[used])
+    return TariffSchedule(
+        plan_names=tuple(list(shares)[i] for i in used),
+        plan=np.random.default_rng(seed).permutation(plan),
+        retail=np.stack([retail[i] for i in used], axis=1),
+        feed_in=np.stack([feed_in[i] for i in used], axis=1),
+    )
+
+
+def _find_plan(name: str, folder: str | Path | None) -> Tariff:
+    if str(name).endswith((".yaml", ".yml")):
+        return load_plan(Path(folder or ".") / name)
+    return TARIFFS[name]
+
+
+def _count_households(shares: Mapping[str, float], num_households: int) -> IntArray:
+    """Turn shares into counts by largest remainder; equal remainders go to the plan that was named first."""
+    for name, share in shares.items():
+        if not (is_number(share) and share >= 0):
+            raise ConfigError(f"plans: the share of {name!r} is {share!r}; expected a number from 0 to 1")
+    total = math.fsum(shares.values())
+    if abs(total - 1) > _SHARE_TOLERANCE:
+        listed = ", ".join(f"{name} {share:g}" for name, share in shares.items()) or "no plan given"
+        raise ConfigError(f"plans: the shares sum to {total:g}, expected 1 ({listed}); adjust one of them")
+    # Rounded, or 0.7 * 10 = 7.000000000000001 would win a household over an exact quota.
+    quota = np.round(np.array(list(shares.values())) / total * num_households, 9)
+    counts = np.floor(quota).astype(np.int64)
+    largest = np.argsort(counts - quota, kind="stable")
+    counts[largest[: num_households - counts.sum()]] += 1
+    return counts
+
+
+def _label(calendar: Calendar, i: int) -> str:
+    start = str(calendar.start[i].astype("datetime64[m]")).replace("T", " ")
+    return f"{start} ({_WEEKDAY_NAMES[calendar.weekday[i]]})"

@@ -1,0 +1,194 @@
+"""The batched environment: many markets at once, arrays in and arrays out, with automatic resets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from p2p_market.errors import ConfigError, EpisodeError
+from p2p_market.types import AnyArray, BoolArray, Float32Array
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from p2p_market.controller import AuctionController
+
+Infos = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class StepBuffers:
+    """Arrays that the environment writes into, when the caller wants to own them.
+
+    Whoever supplies buffers copies what is to outlive the next step.
+    """
+
+    observations: Float32Array  # (B, L, F)
+    rewards: Float32Array  # (B, L)
+    terminations: BoolArray  # (B, L)
+    truncations: BoolArray  # (B, L)
+
+
+class AuctionVectorEnv:
+    """``B`` markets of the same street side by side, for learners that work on arrays.
+
+    Episodes are reset in the step that ends them (``AutoresetMode.SAME_STEP``): the observation returned is then the
+    first of the next episode, the last of the finished one stands in ``infos["final_obs"]`` where
+    ``infos["_final_obs"]`` is true.
+
+    Parameters
+    ----------
+    controller
+        A controller of ``B`` markets.
+    buffers
+        Arrays to write results into instead of new ones every step.
+
+    Attributes
+    ----------
+    num_envs
+        ``B``.
+    num_agents
+        ``L`` learners a market.
+    agents
+        Their names.
+    single_observation_space, single_action_space
+        Spaces of one agent: ``(F,)`` and ``(A,)`` float32.
+    state_space
+        Space of one market's state ``(S,)``.
+    """
+
+    metadata: Mapping[str, Any] = {
+        "name": "p2p_market_v0",
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+        "render_modes": [],
+    }
+
+    def __init__(self, controller: AuctionController, buffers: StepBuffers | None = None) -> None:
+        if controller.num_learners == 0:
+            raise ConfigError("nobody learns on this street (population.learners is 0), so it has no agents")
+        self.controller = controller
+        self.num_envs = controller.num_markets
+        self.agents = [controller.names[slot] for slot in controller.population.learners.tolist()]
+        self.num_agents = len(self.agents)
+        self.single_observation_space = controller.get_observation_space()
+        self.single_action_space = controller.get_action_space()
+        self.state_space = controller.model.scenario.get_state_space()
+        self._buffers = buffers
+        if buffers is not None:
+            _check_buffers(buffers, self.num_envs, self.num_agents, self.single_observation_space.shape[0])
+
+    @property
+    def max_cycles(self) -> int:
+        """Intervals an episode."""
+        return self.controller.horizon
+
+    def reset(
+        self,
+        seed: int | None = None,
+        mask: npt.ArrayLike | None = None,
+        options: Mapping[str, Any] | None = None,  # noqa: ARG002 (Gymnasium's signature)
+    ) -> tuple[Float32Array, Infos]:
+        """Start new episodes.
+
+        Parameters
+        ----------
+        seed
+            Reseeds all markets; market *b* depends on the seed and *b* alone. Not together with a partial ``mask``.
+        mask
+            ``(B,)`` markets to start anew; ``None`` all.
+        options
+            Not used.
+
+        Returns
+        -------
+        tuple
+            Observations ``(B, L, F)`` of all markets, and infos of arrays.
+        """
+        self.controller.reset(seed, None if mask is None else self._as_mask(mask))
+        observations, clipped = self.controller.observe(None if self._buffers is None else self._buffers.observations)
+        return observations, {"clipped_features": clipped}
+
+    def step(self, actions: AnyArray) -> tuple[Float32Array, Float32Array, BoolArray, BoolArray, Infos]:
+        """Play one interval of every market.
+
+        Parameters
+        ----------
+        actions
+            ``(B, L, A)``, clipped into [-1, 1].
+
+        Returns
+        -------
+        tuple
+            Observations ``(B, L, F)`` float32, rewards ``(B, L)`` float32, terminations and truncations ``(B, L)``,
+            and infos: ``bill`` [$], ``filled`` [kWh], ``clipped_features`` and the reward's parts [$], ``(B, L)``
+            each; ``clearing_price`` [$/kWh] and ``traded`` [kWh], ``(B,)`` each; and, in steps that end episodes,
+            ``final_obs`` and ``_final_obs``.
+
+        Raises
+        ------
+        EpisodeError
+            Before the first reset.
+        ActionError
+            For a wrong shape or ``nan``; the environment is as before.
+        """
+        result = self.controller.run_auction(actions)
+        transition, of_learners = result.transition, self.controller.of_learners
+        ended = result.truncated
+        infos: Infos = {
+            "bill": of_learners(transition.settlement.bill),
+            "filled": of_learners(transition.clearing.filled),
+            "clearing_price": transition.clearing.clearing_price,
+            "traded": transition.clearing.traded,
+            **result.reward_parts,
+        }
+        if ended.any():
+            infos["final_obs"] = self.controller.observe()[0]
+            infos["_final_obs"] = ended
+            self.controller.reset(mask=ended)
+        buffers = self._buffers
+        if buffers is None:
+            observations, infos["clipped_features"] = self.controller.observe()
+            shape = (self.num_envs, self.num_agents)
+            rewards, terminations = result.rewards.astype(np.float32), np.zeros(shape, dtype=bool)
+            truncations = np.repeat(ended[:, None], self.num_agents, axis=1)
+        else:
+            observations, infos["clipped_features"] = self.controller.observe(buffers.observations)
+            rewards, terminations, truncations = buffers.rewards, buffers.terminations, buffers.truncations
+            rewards[...] = result.rewards
+            terminations[...] = False
+            truncations[...] = ended[:, None]
+        return observations, rewards, terminations, truncations, infos
+
+    def state(self) -> Float32Array:
+        """Global states ``(B, S)`` for centralised critics."""
+        return self.controller.get_state()
+
+    def close(self) -> None:
+        """Nothing to close; part of the usual interface."""
+
+    def _as_mask(self, mask: npt.ArrayLike) -> BoolArray:
+        marks = np.asarray(mask)
+        if marks.shape != (self.num_envs,) or marks.dtype != np.bool_:
+            raise EpisodeError(
+                f"reset(mask=...) has shape {marks.shape} and type {marks.dtype}; expected {self.num_envs} booleans"
+            )
+        return marks
+
+
+def _check_buffers(buffers: StepBuffers, num_markets: int, num_agents: int, num_features: int) -> None:
+    expected = {
+        "observations": ((num_markets, num_agents, num_features), np.float32),
+        "rewards": ((num_markets, num_agents), np.float32),
+        "terminations": ((num_markets, num_agents), np.bool_),
+        "truncations": ((num_markets, num_agents), np.bool_),
+    }
+    for name, (shape, dtype) in expected.items():
+        buffer = getattr(buffers, name)
+        if buffer.shape != shape or buffer.dtype != dtype:
+            raise ConfigError(
+                f"buffer {name!r} has shape {buffer.shape} and type {buffer.dtype}; expected {shape} {np.dtype(dtype)}"
+            )

@@ -1,0 +1,1 @@
+"""Presentation: text, pictures and figures; nothing in the core depends on it."""
