@@ -159,7 +159,7 @@ class DataContainer:
         shape = demand_array.shape
         pv_array = np.zeros(shape, np.float32) if pv is None else _as_float32(pv, "pv")
         if pv_capacity is None:
-            pv_capacity = pv_array.max(axis=0, initial=0.0) / calendar.interval_hours
+            pv_capacity = pv_array.max(axis=0, initial=0.0).astype(np.float64) / calendar.interval_hours
         return cls(
             demand=demand_array,
             pv=pv_array,

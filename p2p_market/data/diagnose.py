@@ -30,7 +30,7 @@ _FIRST_SLOT = len(LEADING_COLUMNS)
 def diagnose(content: bytes, label: str) -> None:
     """Raise a DataError for the first fault of a file in the official layout; return if there is none."""
     text = content.replace(b"\r\r\n", b"\n").decode("utf-8", "replace")
-    header = find_header(text.splitlines()[:20], label)
+    header = find_header(text.split("\n", 20)[:20], label)
     lines = io.StringIO(text, newline="")
     for _ in range(header.num_lines):
         lines.readline()

@@ -94,7 +94,12 @@ def check_exists(path: Path) -> None:
 
 def read_header_lines(source: Source) -> list[str]:
     """Return the first lines of a source."""
-    return source.read(_HEAD_BYTES).decode("utf-8", "replace").splitlines()
+    return split_lines(source.read(_HEAD_BYTES))
+
+
+def split_lines(content: bytes) -> list[str]:
+    """Split a text as CSV readers do; some copies end their lines with two carriage returns."""
+    return content.replace(b"\r\r\n", b"\n").decode("utf-8", "replace").split("\n")
 
 
 def _sources_of_file(path: Path) -> list[Source]:
@@ -110,7 +115,7 @@ def _sources_of_file(path: Path) -> list[Source]:
     members = sorted(name for name in names if name.lower().endswith(".csv") and not name.startswith("__MACOSX/"))
     if not members:
         held = ", ".join(names[:5]) or "nothing"
-        raise DataError(f"{path} holds no CSV file (it holds: {held}); give an archive of the Ausgrid CSV files")
+        raise DataError(f"{path} holds no CSV file (it holds: {held}); give an archive of Ausgrid CSV files")
     return [Source(path, member) for member in members]
 
 
