@@ -100,9 +100,7 @@ def load_factor(series: Float32Array | FloatArray) -> FloatArray:
 
 def lag_correlation(series: Float32Array | FloatArray, lag: int = 1) -> FloatArray:
     """Return the correlation of each column of (T, H) with itself ``lag`` intervals later."""
-    earlier, later = (
-        part - part.mean(axis=0, dtype=np.float64) for part in (series[:-lag], series[lag:])
-    )
+    earlier, later = (part - part.mean(axis=0, dtype=np.float64) for part in (series[:-lag], series[lag:]))
     scale = np.sqrt((earlier**2).sum(axis=0) * (later**2).sum(axis=0))
     correlation: FloatArray = (earlier * later).sum(axis=0) / scale
     return correlation
@@ -150,5 +148,3 @@ def customer_1_rows(calendar: Calendar) -> BoolArray:
     for first, last in CUSTOMER_1_RUNS:
         rows |= (calendar.day >= np.datetime64(first)) & (calendar.day <= np.datetime64(last))
     return rows
-
-

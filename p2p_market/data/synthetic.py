@@ -153,9 +153,7 @@ class _Meter:
         self._join = interval_minutes // made.interval_minutes
         # The clock is changed between two and three: labels that never were, or that were twice.
         hidden = made.clock_change & (made.hour >= 2.0) & (made.hour < 3.0)
-        ends_ahead = np.repeat(
-            made.daylight_saving[made.slots_per_day - 1 :: made.slots_per_day], made.slots_per_day
-        )
+        ends_ahead = np.repeat(made.daylight_saving[made.slots_per_day - 1 :: made.slots_per_day], made.slots_per_day)
         self._skipped, self._repeated = (
             np.flatnonzero(hidden & ends_ahead),
             np.flatnonzero(hidden & ~ends_ahead),
@@ -174,9 +172,7 @@ class _Meter:
         return counts / self.counts_per_kwh
 
 
-def _checked(
-    num_households: int, start: TimeLike, days: int, interval_minutes: int, seed: int
-) -> np.datetime64:
+def _checked(num_households: int, start: TimeLike, days: int, interval_minutes: int, seed: int) -> np.datetime64:
     """Check all but the shares, and return the first day."""
     for name, value, least in (("num_households", num_households, 1), ("days", days, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:

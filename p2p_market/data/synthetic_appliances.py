@@ -72,9 +72,7 @@ class Appliances:
         kwh_per_use = power_scale * (_LEAST_KW + _MOST_KW) / 2 * (_LEAST_MINUTES + _MOST_MINUTES) / 2 / 60
         return cls(share / share.sum() * kwh_per_day / kwh_per_use, power_scale)
 
-    def uses(
-        self, rng: np.random.Generator, weekend: BoolArray, level: FloatArray, activity: FloatArray
-    ) -> Pulses:
+    def uses(self, rng: np.random.Generator, weekend: BoolArray, level: FloatArray, activity: FloatArray) -> Pulses:
         """Draw the uses of all days.
 
         Parameters
@@ -108,9 +106,7 @@ class Appliances:
         return Pulses(day * MINUTES_PER_DAY + middle - minutes / 2.0, minutes, power)
 
 
-def timer_pulses(
-    rng: np.random.Generator, kwh_per_day: float, days: int, weekday_activity: FloatArray
-) -> Pulses:
+def timer_pulses(rng: np.random.Generator, kwh_per_day: float, days: int, weekday_activity: FloatArray) -> Pulses:
     """Draw what a clock switches on every day at the same times: a pool pump, or a few shorter runs."""
     is_pump = rng.random() < 0.5
     minutes = rng.uniform(120.0, 360.0) if is_pump else rng.uniform(25.0, 90.0)
