@@ -43,6 +43,13 @@ def _local_time(value: Any) -> dt.date | dt.datetime:
     return time.date() if time.time() == dt.time() else time
 
 
+def _folder_name(name: str) -> str:
+    """Check a name that becomes the name of a folder of results."""
+    if not name.strip(".") or "/" in name or "\\" in name:
+        raise ValueError("a folder of results is named by it, so it needs a letter and has no slash")
+    return name
+
+
 def _path_as_text(value: Any) -> Any:
     """Take a path object as the text that it would be in a file."""
     return os.fspath(value) if isinstance(value, os.PathLike) else value
@@ -59,6 +66,7 @@ RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.re
 ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
+FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
 Day: TypeAlias = Annotated[dt.date, BeforeValidator(_local_time)]
 Moment: TypeAlias = Annotated[dt.date | dt.datetime, BeforeValidator(_local_time)]
 PathText: TypeAlias = Annotated[str, BeforeValidator(_path_as_text)]
@@ -231,7 +239,7 @@ class RunSection(Section):
 class Config(Section):
     """A whole configuration; every section and key has a default."""
 
-    name: str = Field("default", min_length=1, description="what this configuration is called")
+    name: FolderName = Field("default", description="what this configuration is called")
     seed: int = Field(0, ge=0, description="fixes the street, the mixes, and the trajectory of a run")
     data: DataSection = SyntheticData()
     street: StreetSection = StreetSection()
