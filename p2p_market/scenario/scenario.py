@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 
 from p2p_market.errors import ConfigError
@@ -126,8 +127,8 @@ class AuctionScenario:
                 f"the energy unit is {energy_unit} kWh; expected a whole number of units a kWh, e.g. 0.001"
             )
         self._units_per_kwh = units_per_kwh
-        self._demand_units = np.rint(container.demand * np.float64(units_per_kwh)).astype(np.int32)
-        self._pv_units = np.rint(container.pv * np.float64(units_per_kwh)).astype(np.int32)
+        self._demand_units = _in_units(container.demand, units_per_kwh)
+        self._pv_units = _in_units(container.pv, units_per_kwh)
         self._pv_scale = self._scale_to_capacity()
         self._masks_pv = not street.is_prosumer.all()
         self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
@@ -205,3 +206,12 @@ class AuctionScenario:
         rows = np.minimum(row, len(self.calendar) - 1)
         retail_price, feed_in_price = self.tariffs.prices(rows)
         return retail_price, feed_in_price, self.tariffs.band_low[rows], self.tariffs.band_high[rows]
+
+
+def _in_units(energy: Float32Array, units_per_kwh: int) -> npt.NDArray[np.int32]:
+    """Whole units of energy; a reading half way between two goes to the even one, as it is written in decimals.
+
+    A float32 is off its decimals by up to 6e-8 of itself, so a thousandth of a unit is settled first.
+    """
+    units = np.round(energy * np.float64(units_per_kwh), 3)
+    return np.rint(units, out=units).astype(np.int32)

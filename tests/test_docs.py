@@ -1,0 +1,98 @@
+"""What the documents show is what runs: code blocks, generated tables, the table of classes, links between pages."""
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import p2p_market
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+CODE_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def python_blocks() -> list[tuple[str, str]]:
+    blocks = []
+    for page in PAGES:
+        for number, match in enumerate(CODE_BLOCK.finditer(page.read_text(encoding="utf-8")), start=1):
+            blocks.append((f"{page.name}-{number}", match.group(1)))
+    return blocks
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=name) for name, code in python_blocks()])
+def test_code_block_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "<block>", "exec"), {"__name__": "__main__"})  # noqa: S102 (our own documents)
+    assert code.strip()
+
+
+def test_readme_has_code_to_run() -> None:
+    assert any(name.startswith("README") for name, _ in python_blocks())
+
+
+def test_generated_reference_is_up_to_date() -> None:
+    reference = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))["reference"]()
+    written = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert written == reference, "run: python docs/generate_reference.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    text = CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+            assert anchor in anchors, f"{page.name} links to {target}"
+
+
+def diagram_rows() -> list[tuple[str, str, list[str]]]:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \| (.*?) \|", text, re.MULTILINE)
+    return [(name, module, re.findall(r"`(\w+)`", members)) for name, module, members in rows]
+
+
+def test_every_class_of_the_diagram_has_its_members() -> None:
+    env = p2p_market.parallel_env(num_households=3, overrides={"data.days": 8})
+    env.reset(seed=0)
+    env.step({agent: env.action_space(agent).sample() for agent in env.agents})
+    controller = env.controller
+    transition = controller.transition
+    assert transition is not None
+    instances = [
+        env,
+        p2p_market.vector_env(num_households=3, overrides={"data.days": 8}),
+        controller,
+        controller.model,
+        controller.view,
+        controller.model.scenario,
+        transition.context,
+        controller.operator,
+        controller.operator.participants[0],
+        controller.reward,
+        controller.model.data_container,
+    ]
+    by_name = {type(instance).__name__: instance for instance in instances}
+    rows = diagram_rows()
+    assert {name for name, _, _ in rows} == set(by_name)
+    for name, module, members in rows:
+        assert type(by_name[name]).__module__ == module
+        missing = [member for member in members if not hasattr(by_name[name], member)]
+        assert not missing, f"{name} lacks {missing}"
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_benchmark_explains_itself(script: Path) -> None:
+    finished = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=False)  # noqa: S603 (our own script)
+    assert finished.returncode == 0, finished.stderr
+    assert "--quick" in finished.stdout
