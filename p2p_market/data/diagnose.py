@@ -65,7 +65,7 @@ def diagnose(content: bytes, label: str) -> None:
 
 def _rows(lines: io.StringIO, offset: int, label: str) -> list[tuple[int, list[str]]]:
     reader = csv.reader(lines)
-    rows = []
+    rows: list[tuple[int, list[str]]] = []
     while True:
         try:
             row = next(reader)

@@ -8,6 +8,7 @@ import polars as pl
 
 from p2p_market.data.atomic import atomic_path
 from p2p_market.data.container import DataContainer
+from p2p_market.data.tabular import TIMEZONE_KEY
 from p2p_market.errors import DataError
 
 TIME_FORMAT = "%Y-%m-%d %H:%M"
@@ -16,8 +17,8 @@ TIME_FORMAT = "%Y-%m-%d %H:%M"
 def write_tidy(container: DataContainer, path: str | Path) -> Path:
     """Write `DataContainer.dataset` as Parquet or CSV, by the ending of the path.
 
-    Readings come back as the same float32 numbers. The clock's zone is not written: give ``timezone`` to
-    `load_table` where daylight saving matters.
+    Readings come back as the same float32 numbers. Parquet also keeps the zone of the clock; for a CSV give
+    ``timezone`` to `load_table` where daylight saving matters.
 
     Raises
     ------
@@ -31,7 +32,8 @@ def write_tidy(container: DataContainer, path: str | Path) -> Path:
     frame = container.dataset.with_columns(pl.col("customer").cast(pl.String))
     with atomic_path(path) as temporary:
         if suffix == ".parquet":
-            frame.write_parquet(temporary)
+            zone = container.calendar.timezone
+            frame.write_parquet(temporary, metadata={TIMEZONE_KEY: zone} if zone else None)
         else:
             frame.write_csv(temporary, datetime_format=TIME_FORMAT)
     return path
