@@ -74,7 +74,7 @@ def in_new_process(folder: Path, cache: Path, repeats: int, customers: list[str]
     """Run `measure` where nothing is loaded or warm yet."""
     arguments = json.dumps([str(folder), str(cache), repeats, customers])
     root = Path(__file__).resolve().parents[1]
-    result = subprocess.run(
+    result = subprocess.run(  # noqa: S603 - this script with arguments of its own
         [sys.executable, __file__, "--measure", arguments],
         capture_output=True,
         text=True,
