@@ -208,9 +208,10 @@ class SortedBook:
         Returns ``filled`` with the members' shares added; every member must be unfilled before.
         """
         if self.ties == "prorata":
-            # the quotient first: it is exactly 1 where the level is filled whole, and never above it
-            share = fill / np.where(size > 0.0, size, 1.0)
-            return np.where(members, self.size * share[:, None], filled)
+            # one over one where the level is filled whole: the order itself, to the bit
+            whole = fill >= size
+            part, of = np.where(whole, 1.0, fill), np.where(whole, 1.0, size)
+            return np.where(members, self.size * part[:, None] / of[:, None], filled)
         sizes = self.size * members
         if self.ties == "random":
             if self.draws is None:

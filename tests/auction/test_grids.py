@@ -16,7 +16,7 @@ from strategies import Book, books, float_books
 
 import p2p_market
 
-some = settings(max_examples=40, deadline=None)
+some = settings(max_examples=40)
 TICKS = [None, 0.01, 0.0001, 0.001]
 
 

@@ -17,8 +17,8 @@ from strategies import Book, batches, books, crossing_books, float_books, stack
 from p2p_market.auction.clearing import Clearing
 from p2p_market.auction.mechanisms import MECHANISMS
 
-some = settings(max_examples=40, deadline=None)
-few = settings(max_examples=20, deadline=None)
+some = settings(max_examples=40)
+few = settings(max_examples=20)
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
@@ -178,7 +178,7 @@ def test_efficient_mechanisms_trade_all_that_crosses(variant, book):
 
 
 @every_variant
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(book=st.one_of(books, crossing_books))
 def test_efficient_mechanisms_reach_the_welfare_of_a_linear_program(variant, book):
     if not promise(variant, "efficient"):
