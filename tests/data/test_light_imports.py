@@ -13,5 +13,6 @@ def test_the_container_and_the_calendar_load_without_polars_and_pandas() -> None
         "print([name for name in ('polars', 'pandas', 'pooch', 'rich') if name in sys.modules])"
     )
     root = Path(__file__).resolve().parents[2]
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)  # noqa: S603 - our own code
     assert result.stdout.strip() == "[]"
