@@ -65,6 +65,7 @@ def load_data(config: Config) -> DataContainer:
 def build_controller(
     config: Config,
     *,
+    container: DataContainer | None = None,
     num_markets: int = 1,
     horizon: int | None = None,
     start: np.datetime64 | None = None,
@@ -76,6 +77,8 @@ def build_controller(
     ----------
     config
         The checked configuration.
+    container
+        Household data in place of what the configuration's section ``data`` says.
     num_markets
         Size of the batch.
     horizon
@@ -90,7 +93,13 @@ def build_controller(
     ConfigError, DataError, UnknownNameError
         For anything in the configuration that does not fit the data or the rest.
     """
-    container = load_data(config)
+    if container is None:
+        container = load_data(config)
+    elif not isinstance(container, DataContainer):
+        raise DataError(
+            f"data_container is {type(container).__name__}; expected a DataContainer, "
+            "such as p2p_market.data.tabular.from_frame(frame) or DataContainer.from_arrays(...) makes"
+        )
     street = build_street(config.street, container, config.seed)
     schedule = build_schedule(
         config.tariff.plan,

@@ -87,9 +87,7 @@ def solar_position(
     mean_longitude = np.radians((280.460 + 0.9856474 * days) % 360.0)
     mean_anomaly = np.radians((357.528 + 0.9856003 * days) % 360.0)
     ecliptic_longitude = (
-        mean_longitude
-        + np.radians(1.915) * np.sin(mean_anomaly)
-        + np.radians(0.020) * np.sin(2.0 * mean_anomaly)
+        mean_longitude + np.radians(1.915) * np.sin(mean_anomaly) + np.radians(0.020) * np.sin(2.0 * mean_anomaly)
     )
     obliquity = np.radians(23.439 - 0.0000004 * days)
     sin_declination = np.sin(obliquity) * np.sin(ecliptic_longitude)

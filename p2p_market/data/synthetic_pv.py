@@ -25,9 +25,7 @@ LEAST_SHADE, MOST_SHADE = (
 )  # share that obstacles and reflection take from the lowest sun (calibrated)
 SHADE_DEGREES = 18.0  # elevation over which that fades (calibrated)
 LOCAL_CLOUD_HOURS = 1.4  # memory of the difference between a roof and its street (calibrated)
-LOCAL_CLOUD_SPREAD = (
-    0.75  # its spread (of the logarithm) under a closed sky; none under a clear one (calibrated)
-)
+LOCAL_CLOUD_SPREAD = 0.75  # its spread (of the logarithm) under a closed sky; none under a clear one (calibrated)
 BRIGHTEST_INDEX = 1.08  # sunlit cloud edges may lift a roof a little above the clear sky
 
 POWER_PER_KELVIN = -0.004  # crystalline silicon

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2p_market.data.calendar import Calendar
+from p2p_market.data.calendar import Calendar, TimeArray
 from p2p_market.data.solar import (
     SOLAR_CONSTANT,
     SolarPosition,
@@ -34,9 +34,7 @@ TIMEZONE = "Australia/Sydney"
 
 # Clear-sky index (irradiance over its clear-sky value) by cumulative probability; alike in all seasons
 # (calibrated).
-CLOUD_PROBABILITY = np.array(
-    [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0]
-)
+CLOUD_PROBABILITY = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0])
 CLOUD_INDEX = np.array(
     [0.023, 0.091, 0.123, 0.205, 0.324, 0.488, 0.605, 0.702,
      0.778, 0.844, 0.899, 0.942, 0.973, 0.99, 1.005, 1.015]
@@ -121,5 +119,6 @@ def sun_of(calendar: Calendar) -> SolarPosition:
     """Return where the sun stands in the middle of each interval; it follows standard time, not the clock."""
     middle = np.timedelta64(30 * calendar.interval_minutes, "s")
     clock_ahead = (3600 * calendar.daylight_saving).astype("timedelta64[s]")
-    standard_time = calendar.start.astype("datetime64[s]") + (middle - clock_ahead)
+    standard_time: TimeArray = calendar.start.astype("datetime64[s]")
+    standard_time += middle - clock_ahead
     return solar_position(standard_time, LATITUDE_DEGREES, LONGITUDE_DEGREES, UTC_OFFSET_HOURS)
