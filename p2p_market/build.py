@@ -56,9 +56,14 @@ def load_data(config: Config) -> DataContainer:
         case TableData():
             from p2p_market.data.tabular import load_table  # noqa: PLC0415 (polars loads only where files are read)
 
-            container = load_table(data.path, **data.options)
-            return container.select(
-                customers=_as_ids(data.customers), start=data.start, end=data.end, months=data.months
+            return load_table(
+                data.path,
+                customers=_as_ids(data.customers),
+                start=data.start,
+                end=data.end,
+                months=data.months,
+                missing=data.missing,
+                **data.options,
             )
 
 
