@@ -64,6 +64,7 @@ def load_data(config: Config) -> DataContainer:
                 start=data.start,
                 end=data.end,
                 months=data.months,
+                missing=data.missing,
                 **data.options,
             )
 

@@ -11,13 +11,45 @@ import numpy as np
 
 from p2p_market.data.calendar import Calendar
 from p2p_market.data.container import DataContainer
-from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
+from p2p_market.types import BoolArray, Float32Array, FloatArray
 
 SEASONS = {"summer": (12, 1, 2), "autumn": (3, 4, 5), "winter": (6, 7, 8), "spring": (9, 10, 11)}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 RECORDED_START, RECORDED_DAYS, RECORDED_HOMES = "2010-07-01", 1096, 300
 
-RECORDED: dict[str, float] = {}
+RECORDED: dict[str, float] = {
+    "consumption of a home, mean [kWh/day]": 15.85,
+    "consumption of a home, q10 [kWh/day]": 8.796,
+    "consumption of a home, q50 [kWh/day]": 14.09,
+    "consumption of a home, q90 [kWh/day]": 25.32,
+    "panel capacity, q10 [kWp]": 1.0,
+    "panel capacity, q50 [kWp]": 1.5,
+    "panel capacity, q90 [kWp]": 2.736,
+    "panel capacity, largest [kWp]": 9.99,
+    "peak of the sum [kW a home]": 2.791,
+    "consumption, summer [kWh/day]": 15.36,
+    "consumption, autumn [kWh/day]": 14.64,
+    "consumption, winter [kWh/day]": 19.41,
+    "consumption, spring [kWh/day]": 14.15,
+    "PV yield, Jan [kWh/day]": 7.256,
+    "PV yield, Feb [kWh/day]": 6.447,
+    "PV yield, Mar [kWh/day]": 6.088,
+    "PV yield, Apr [kWh/day]": 5.253,
+    "PV yield, May [kWh/day]": 4.649,
+    "PV yield, Jun [kWh/day]": 3.412,
+    "PV yield, Jul [kWh/day]": 3.971,
+    "PV yield, Aug [kWh/day]": 5.608,
+    "PV yield, Sep [kWh/day]": 6.649,
+    "PV yield, Oct [kWh/day]": 6.741,
+    "PV yield, Nov [kWh/day]": 6.737,
+    "PV yield, Dec [kWh/day]": 7.087,
+    "net export of the sum, summer [% of half hours]": 20.27,
+    "net export of the sum, autumn [% of half hours]": 18.57,
+    "net export of the sum, winter [% of half hours]": 12.01,
+    "net export of the sum, spring [% of half hours]": 23.09,
+    "net export of the sum, year [% of half hours]": 18.46,
+    "PV that leaves the pool [%]": 24.36,
+}
 """Figures of the recorded homes, by the names that `community_figures` uses."""
 
 # Single homes: load factor and correlation of neighbouring half hours.
@@ -33,6 +65,7 @@ CUSTOMER_1_RUNS = (  # first and last day of each run of days in 2013
 )
 # Share of the homes' surplus that others in groups of ten can use: 19 homes, hourly, July and August 2012.
 TRADABLE = {"PV on every home": 0.526, "PV on half of the homes": 0.943}
+TRADABLE_PV_PER_DEMAND = 0.220  # generation over consumption of those homes and months
 
 
 def community_figures(data: DataContainer) -> dict[str, float]:

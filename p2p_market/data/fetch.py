@@ -73,7 +73,7 @@ def fetch_ausgrid(
             return Path(keeper.fetch(name, downloader=downloader))
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
         raise DataError(
-            f"{url} cannot be reached after {num_retries + 1} attempts ({_reason(error)}). "
+            f"{url} cannot be reached, {num_retries + 1} attempt(s) failed ({_reason(error)}). "
             f"Is this machine offline? Try again later, or {by_hand}"
         ) from error
     except requests.exceptions.RequestException as error:

@@ -57,8 +57,11 @@ def join_tables(
                 raise _overlap(sources, tables, int(number), place)
             old[:, here] |= new
             readings = energy[name][first * SLOTS : stop * SLOTS]
-            # days without a row hold zeros, so adding lays files with different days over each other
-            readings[:, here] += table.energy[name][:, there]
+            if (old[:, here] != new).any():
+                # days without a row hold zeros, so adding lays files with different days over each other
+                readings[:, here] += table.energy[name][:, there]
+            else:
+                readings[:, here] = table.energy[name][:, there]
     return FileTable(ids, first_day, energy, rows, capacity)
 
 

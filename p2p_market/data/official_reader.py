@@ -187,4 +187,4 @@ def _encode(customers: pl.Series) -> tuple[tuple[str, ...], IntArray]:
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key that puts "2" before "10" and "home_2" before "home_10"."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

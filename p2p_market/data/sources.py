@@ -130,6 +130,11 @@ def _sources_of_folder(folder: Path) -> list[Source]:
     return official
 
 
+def is_official(path: Path) -> bool:
+    """Tell whether a file is a zip archive or starts as an official file does."""
+    return path.suffix.lower() == ".zip" or _is_official(Source(path))
+
+
 def _is_official(source: Source) -> bool:
     try:
         find_header(read_header_lines(source), source.label)

@@ -23,9 +23,10 @@ CAPACITY_FOLLOWS_SIZE = 0.28  # correlation of panel capacity and consumption (c
 CONTROLLED_LOAD_SHARE = 0.46  # of the recorded homes
 _STREET = 2**32 - 1  # spawn key of what the street shares; households have 0, 1, ...
 _BLOCK = 32  # households made before they are written into the columns of the result
-# The fractional parts of multiples of these spread evenly: the first two are Roberts' sequence R2 for the
-# unit square, the others the golden ratio and the square root of 2.
-_STEPS = np.array([0.7548776662466927, 0.5698402909980532, 0.6180339887498949, 0.4142135623730951])
+# The fractional parts of multiples of these spread evenly over 0 to 1, the golden ratio's most evenly. From Roberts'
+# sequence R2, the golden ratio and the square roots of 2 and 3, chosen for even pairs as well.
+_SIZE_STEP, _CAPACITY_STEP = 0.6180339887498949, 0.5698402909980532
+_PV_STEP, _CONTROLLED_LOAD_STEP = 0.4142135623730951, 0.7320508075688772
 
 
 def synthetic_community(
@@ -131,7 +132,8 @@ def _draw_homes(
     Evenly spread instead of independent numbers, so that twenty homes already have the mix of three hundred;
     home i does not depend on how many there are. Size and capacity are linked by a Gaussian copula.
     """
-    even = (rng.random(4) + np.arange(1, num + 1)[:, None] * _STEPS) % 1.0
+    steps = np.array([_SIZE_STEP, _CAPACITY_STEP, _PV_STEP, _CONTROLLED_LOAD_STEP])
+    even = (rng.random(4) + np.arange(1, num + 1)[:, None] * steps) % 1.0
     link = CAPACITY_FOLLOWS_SIZE
     capacity_rank = normal_cumulative(
         link * normal_quantile(even[:, 0]) + np.sqrt(1.0 - link**2) * normal_quantile(even[:, 1])

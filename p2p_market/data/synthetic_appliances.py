@@ -13,7 +13,7 @@ from p2p_market.types import BoolArray, Float32Array, FloatArray
 # One line a kind: share of the energy of appliances, least and largest power [kW], least and largest duration
 # [min], and how the share leans towards lively (> 0) or quiet (< 0) homes (calibrated).
 APPLIANCES = {
-    "kettle, microwave, hair dryer": (0.22, 1.2, 2.2, 3.0, 12.0, 3.0),
+    "kettle, microwave, hair dryer": (0.22, 1.2, 2.2, 3.0, 12.0, 3.5),
     "oven and hob": (0.26, 1.0, 2.6, 15.0, 60.0, 0.5),
     "washing, drying, dishes": (0.24, 0.7, 2.0, 30.0, 80.0, -0.5),
     "room heater, iron, computer": (0.28, 0.4, 1.4, 40.0, 200.0, -2.5),
@@ -103,7 +103,9 @@ class Appliances:
         for row, profile in enumerate(activity):
             chosen = day_type[day] == row
             middle[chosen] = time_of_day(when[chosen], profile)
-        return Pulses(day * MINUTES_PER_DAY + middle - minutes / 2.0, minutes, power)
+        # not before midnight: the days before must not depend on whether this one is made
+        start = np.maximum(middle - minutes / 2.0, 0.0)
+        return Pulses(day * MINUTES_PER_DAY + start, minutes, power)
 
 
 def timer_pulses(rng: np.random.Generator, kwh_per_day: float, days: int, weekday_activity: FloatArray) -> Pulses:
@@ -113,7 +115,8 @@ def timer_pulses(rng: np.random.Generator, kwh_per_day: float, days: int, weekda
     power = rng.uniform(0.6, 1.4) if is_pump else rng.uniform(0.8, 2.2)
     times = time_of_day(rng.random(MOST_TIMER_PULSES), weekday_activity)
     num = int(np.clip(np.rint(kwh_per_day / (power * minutes / 60.0)), 1, MOST_TIMER_PULSES))
-    start = (np.arange(days)[:, None] * MINUTES_PER_DAY + times[:num] - minutes / 2.0).ravel()
+    at: FloatArray = np.maximum(times[:num] - minutes / 2.0, 0.0)
+    start: FloatArray = (np.arange(days, dtype=np.float64)[:, None] * MINUTES_PER_DAY + at).ravel()
     power = kwh_per_day / (num * minutes / 60.0)
     return Pulses(start, np.full(len(start), minutes), np.full(len(start), power))
 

@@ -57,9 +57,10 @@ SIZE_KWH = np.array([5.19, 7.68, 8.80, 10.88, 14.09, 19.56, 25.32, 28.28, 35.71]
 ACTIVITY_KWH = float(5.0 * WEEKDAY.sum() + 2.0 * WEEKEND.sum()) / 7.0 - 24.0 * ALWAYS_ON_KW  # a day
 LIGHTING_KWH = 1.05  # a day, in the mean of the year
 HEATING_KWH, COOLING_KWH = float(HEATING.sum()), float(COOLING.sum())  # a day: both indices are 1 in the mean
-LOST_KWH = 1.02  # holidays and the limit of heaters and coolers take this from the mean (calibrated)
+LOSS_FACTOR = 1.02  # makes up for holidays and the limit of heaters and coolers (calibrated)
 
 # What single homes differ in (calibrated); pairs go from the quietest to the liveliest home.
+LIVELINESS_SHAPE = 0.7  # of a beta distribution from 0 to 1; below 1, both ends are frequent
 APPLIANCE_SHARE = (0.05, 1.0)  # of the energy of daily life
 TIMER_HOMES, TIMER_SHARE = (
     0.35,
@@ -67,13 +68,13 @@ TIMER_HOMES, TIMER_SHARE = (
 )  # share of homes, and range of the share of their appliances' energy
 NOISE, NOISE_HOURS = (0.1, 1.0), (2.0, 0.05)  # of daily life: spread of the logarithm, and memory
 CLIMATE_NOISE, CLIMATE_NOISE_HOURS = (0.05, 0.9), (2.0, 0.2)  # of heating and cooling
-CLIMATE_SCALE = (1.5, 0.5)  # quiet load is often a heater's or a cooler's
+CLIMATE_SCALE = (1.65, 0.35)  # quiet load is often a heater's or a cooler's
 BASE_NOISE = (0.2, 1.0)  # a refrigerator's on and off, as a share of the base load
 HEATING_SHAPE, COOLING_SHAPE, MOST_SENSITIVE = 1.6, 1.0, 3.5  # gamma distributions over homes, and a limit
 NO_HEATING, NO_COOLING = 0.15, 0.25  # share of homes: heated by gas, or with no cooler
-HEATING_SCALE, COOLING_SCALE = 1.65, 1.6
+HEATING_SCALE, COOLING_SCALE = 1.7, 1.75
 CLIMATE_LIMIT_KW = (1.2, 2.6)  # largest power of heating and cooling: fixed, and for each unit of sensitivity
-MOST_CLIMATE_KW = 12.0  # whatever the size of a home: its connection sets a limit
+MOST_CLIMATE_KW = 13.0  # whatever the size of a home: its connection sets a limit
 HABIT_SPREAD = 0.42
 YEARLY, MONTHLY, DAILY = (0.12, 250.0), (0.14, 25.0), (0.10, 1.2)  # slow changes: spread, memory [days]
 HOLIDAY_PERIOD_DAYS, HOLIDAY_CHANCE, HOLIDAY_DAYS = 91, 0.3, (3.0, 17.0)
@@ -163,7 +164,7 @@ class Habits:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Habits:
         """Draw a household."""
-        lively = float(rng.random())
+        lively = float(rng.beta(LIVELINESS_SHAPE, LIVELINESS_SHAPE))
 
         def between(ends: tuple[float, float]) -> float:
             return float(ends[0] + (ends[1] - ends[0]) * (0.8 * lively + 0.2 * rng.random()))
@@ -199,7 +200,7 @@ class Habits:
     def mean_kwh_per_day(self) -> float:
         """Consumption a day of a home with these habits and a scale of 1."""
         climate = self.heating * HEATING_KWH + self.cooling * COOLING_KWH
-        return (24.0 * ALWAYS_ON_KW + ACTIVITY_KWH + LIGHTING_KWH + climate) / LOST_KWH
+        return (24.0 * ALWAYS_ON_KW + ACTIVITY_KWH + LIGHTING_KWH + climate) / LOSS_FACTOR
 
     def activity(self, slots_per_day: int) -> FloatArray:
         """Return the mean power of daily life by time of day [kW], weekdays and weekends, (2, slots)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2p_market.data.calendar import Calendar
+from p2p_market.data.calendar import Calendar, TimeArray
 from p2p_market.data.solar import (
     SOLAR_CONSTANT,
     SolarPosition,
@@ -119,5 +119,6 @@ def sun_of(calendar: Calendar) -> SolarPosition:
     """Return where the sun stands in the middle of each interval; it follows standard time, not the clock."""
     middle = np.timedelta64(30 * calendar.interval_minutes, "s")
     clock_ahead = (3600 * calendar.daylight_saving).astype("timedelta64[s]")
-    standard_time = calendar.start.astype("datetime64[s]") + (middle - clock_ahead)
+    standard_time: TimeArray = calendar.start.astype("datetime64[s]")
+    standard_time += middle - clock_ahead
     return solar_position(standard_time, LATITUDE_DEGREES, LONGITUDE_DEGREES, UTC_OFFSET_HOURS)

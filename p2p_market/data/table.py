@@ -25,7 +25,7 @@ class TableFormat:
     """
 
     layout: Literal["auto", "long", "wide"] = "auto"
-    """``auto``: long if there is a customer column, else wide."""
+    """Auto means long if there is a customer column, else wide."""
     time: str = "start"
     """Column of the clock times (naive local)."""
     customer: str = "customer"
@@ -51,7 +51,7 @@ class TableFormat:
     interval_minutes: int | None = None
     """Length of an interval [min]; by default found from the times."""
     time_format: str | None = None
-    """How text times are written (``strptime`` codes, such as ``%d/%m/%Y %H:%M``); ISO by default."""
+    """How text times are written (strptime codes, such as %d/%m/%Y %H:%M); ISO by default."""
     timezone: str | None = None
     """Zone whose daylight saving the clock follows; None for a clock that never changes."""
 

@@ -24,7 +24,10 @@ from p2p_market.types import Float32Array, FloatArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TableFormat", "from_frame", "load_table"]
+__all__ = ["TIMEZONE_KEY", "TableFormat", "from_frame", "load_table"]
+
+TIMEZONE_KEY = "p2p_market.timezone"
+"""Where a Parquet file written by the package keeps the zone of its clock."""
 
 
 def load_table(
@@ -46,6 +49,9 @@ def load_table(
         match path.suffix.lower():
             case ".parquet" | ".pq":
                 frame = pl.read_parquet(path)
+                zone = pl.read_parquet_metadata(path).get(TIMEZONE_KEY)
+                if table_format.timezone is None and zone:
+                    table_format = dataclasses.replace(table_format, timezone=zone)
             case ".csv":
                 # the whole file decides on a column's type, and names such as 007 stay as they are
                 frame = pl.read_csv(

@@ -189,3 +189,16 @@ def test_a_failed_load_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'x' is not a number"):
         load_ausgrid(path, cache_folder=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.parquet*"))
+
+
+@pytest.mark.parametrize("junk", [b"\x00\x00", b"a\rb"])
+def test_damage_that_is_no_text_names_the_line(tmp_path: Path, junk: bytes) -> None:
+    content = text(home()).encode().split(b"\r\n")
+    content[3] = content[3].replace(b",0.5,", b"," + junk + b",", 1)
+    (tmp_path / "a.csv").write_bytes(b"\r\n".join(content))
+    refuse(tmp_path / "a.csv", r"a\.csv, line \d")
+
+
+def test_a_binary_file_is_something_else(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(bytes(range(256)) * 50)
+    refuse(tmp_path / "a.csv", "is not in the official Ausgrid layout")
