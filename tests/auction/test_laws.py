@@ -76,8 +76,8 @@ def test_energy_balances(variant, market):
 def test_fills_stay_within_orders(variant, market):
     clearing = run(variant, market.price, market.quantity, **market.rules)
     assert (clearing.filled * market.quantity >= 0).all()
-    # an energy unit takes a quantity that is 1e-6 of a unit short of the grid as on the grid
     assert not np.signbit(clearing.filled[clearing.filled == 0]).any()  # a seller of nothing shows 0, not -0
+    # an energy unit takes a quantity that is 1e-6 of a unit short of the grid as on the grid
     slack = 1e-6 * market.rules.get("energy_unit", 0.0)
     assert (np.abs(clearing.filled) <= np.abs(market.quantity) + slack).all()
 
