@@ -87,7 +87,9 @@ def _rung(side: str, rung: Rung, longest: float) -> str:
     price = f"{rung.low:.4f}" if rung.low == rung.high else f"{rung.low:.4f} to {rung.high:.4f}"
     marks = max(1, round(_BAR * rung.quantity / longest))
     matched = round(marks * rung.filled / rung.quantity)
-    return f"  {side} {price:>21}  {rung.quantity:>9.3f}  {rung.filled:>9.3f}   {'#' * matched}{'.' * (marks - matched)}"
+    return (
+        f"  {side} {price:>21}  {rung.quantity:>9.3f}  {rung.filled:>9.3f}   {'#' * matched}{'.' * (marks - matched)}"
+    )
 
 
 def _traders(scene: Scene) -> list[str]:
@@ -109,9 +111,7 @@ def _largest(scene: Scene, sign: float) -> IntArray:
 
 
 def _trades(scene: Scene, households: Iterable[int]) -> list[tuple[str, str, str]]:
-    return [
-        (_short(scene.names[i]), f"{abs(scene.filled[i]):.3f}", f"{scene.unit_price[i]:.4f}") for i in households
-    ]
+    return [(_short(scene.names[i]), f"{abs(scene.filled[i]):.3f}", f"{scene.unit_price[i]:.4f}") for i in households]
 
 
 def _sums(scene: Scene) -> Sequence[str]:

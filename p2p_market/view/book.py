@@ -81,7 +81,7 @@ class Book:
     @property
     def traded(self) -> float:
         """Energy that changed hands [kWh]."""
-        return self.bids.filled.sum().item()
+        return float(self.bids.filled.sum())
 
     def why_no_trade(self) -> str:
         """Say in a sentence why nothing was traded."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from p2p_market.types import FloatArray
 from p2p_market.view.book import Book, Side
 from p2p_market.view.style import (
     BUY,
@@ -78,7 +77,10 @@ def _energy_limit(book: Book) -> float:
 
 
 def _draw_band(axes: Axes, book: Book) -> None:
-    for price, name, align in ((book.band_high, "highest retail price", "bottom"), (book.band_low, "lowest feed-in price", "top")):
+    for price, name, align in (
+        (book.band_high, "highest retail price", "bottom"),
+        (book.band_low, "lowest feed-in price", "top"),
+    ):
         axes.axhline(price, color=MUTED, linewidth=1.0, linestyle=":", zorder=2)
         axes.annotate(
             f"{name} {price:.3f}",
@@ -137,7 +139,9 @@ def _draw_crossing(axes: Axes, book: Book) -> None:
             zorder=5,
         )
     axes.plot([0.0, traded], [price, price], color=INK, linewidth=1.2, linestyle=(0, (2, 1.5)), zorder=5)
-    axes.plot([traded, traded], [axes.get_ylim()[0], price], color=INK, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=3)
+    axes.plot(
+        [traded, traded], [axes.get_ylim()[0], price], color=INK, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=3
+    )
     name = "clearing price" if book.has_one_price else "mean price"
     axes.plot([traded], [price], color=INK, marker="o", markersize=8.0, linestyle="none", label=name, zorder=7)
     is_left = traded < 0.6 * right
@@ -172,5 +176,3 @@ def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
                 fontsize=9.0,
                 zorder=6,
             )
-
-

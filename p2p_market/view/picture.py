@@ -26,9 +26,11 @@ from p2p_market.view.style import (
     bars,
     energy,
     house_style,
+    household_ticks,
     legend_above,
     nice_ceiling,
     note,
+    steps,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +47,6 @@ _PRICES = (0.585, 0.630, 0.395, 0.175)
 _ENERGY = (0.585, 0.400, 0.395, 0.175)
 _HOUSEHOLDS = (0.062, 0.080, 0.918, 0.195)
 _TILES = (0.46, 0.60, 0.74, 0.87)
-_MOST_NAMED = 40
 
 
 class Picture:
@@ -109,7 +110,12 @@ def _draw_head(figure: Figure, scene: Scene) -> None:
         linespacing=1.4,
     )
     if scene.book is None:
-        tiles = [("\N{EN DASH}", "traded"), ("\N{EN DASH}", "price"), ("\N{EN DASH}", "from the grid"), ("\N{EN DASH}", "saved")]
+        tiles = [
+            ("\N{EN DASH}", "traded"),
+            ("\N{EN DASH}", "price"),
+            ("\N{EN DASH}", "from the grid"),
+            ("\N{EN DASH}", "saved"),
+        ]
     else:
         price = f"{scene.book.mean_price:.4f} $/kWh" if scene.book.traded > 0.0 else "no trade"
         tiles = [
@@ -192,11 +198,7 @@ def _draw_clock(prices: Axes, amounts: Axes, window: Window, scene: Scene) -> No
 
 
 def _steps(moments: list[Moment], values: list[float]) -> tuple[FloatArray, FloatArray]:
-    """Corners of a step line, with a break where intervals were not seen."""
-    elapsed = np.array([m.elapsed for m in moments], dtype=np.float64)
-    gaps = np.flatnonzero(np.diff(elapsed) > 1.0) + 1
-    place = np.insert(np.column_stack([elapsed, elapsed + 1.0]).ravel(), 2 * gaps, np.nan)
-    return place, np.insert(np.repeat(values, 2), 2 * gaps, np.nan)
+    return steps(np.array([m.elapsed for m in moments], dtype=np.float64), np.array(values))
 
 
 def _draw_households(axes: Axes, scene: Scene) -> None:
@@ -222,12 +224,24 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
     reach = max(upper, -lower) or 1.0
     upper, lower = max(upper, 0.15 * reach), min(lower, -0.25 * reach)
     for label, start, end, face, edge, hatch in layers:
-        bars(axes, place, start, end, 0.76, facecolor=face, edgecolor=edge, linewidth=0.6 if number <= 60 else 0.0, hatch=hatch, label=label, zorder=2)
+        bars(
+            axes,
+            place,
+            start,
+            end,
+            0.76,
+            facecolor=face,
+            edgecolor=edge,
+            linewidth=0.6 if number <= 60 else 0.0,
+            hatch=hatch,
+            label=label,
+            zorder=2,
+        )
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=3)
     _mark_roofs(axes, scene, lower, place)
     axes.set_ylim(lower, upper)
     axes.set_xlim(-0.7, number - 0.3)
-    ticks, labels, kind = _names(scene.names)
+    ticks, labels, kind = household_ticks(scene.names)
     axes.set_xticks(ticks, labels)
     axes.set_xlabel(kind)
     axes.grid(visible=False, axis="x")
@@ -238,17 +252,13 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
 def _mark_roofs(axes: Axes, scene: Scene, lower: float, place: FloatArray) -> None:
     roofs = place[scene.has_pv]
     size = 6.0 if len(place) <= 60 else 2.5
-    axes.plot(roofs, np.full(len(roofs), 0.9 * lower), "*", color=SUN, markersize=size, linestyle="none", label="has PV", zorder=3)
-
-
-def _names(names: tuple[str, ...]) -> tuple[list[int], list[str], str]:
-    """Ticks, labels and axis title: numbers where all are called alike, names where few, else a count."""
-    step = max(1, -(-len(names) // _MOST_NAMED))
-    ticks = list(range(0, len(names), step))
-    stems = {name.rpartition("_")[0] for name in names}
-    if len(stems) == 1 and (stem := stems.pop()):
-        return ticks, [names[tick].rpartition("_")[2] for tick in ticks], stem
-    longest = max(len(name) for name in names)
-    if longest * len(names) <= 130:
-        return list(range(len(names))), list(names), "household"
-    return ticks, [str(tick) for tick in ticks], "place on the street"
+    axes.plot(
+        roofs,
+        np.full(len(roofs), 0.9 * lower),
+        "*",
+        color=SUN,
+        markersize=size,
+        linestyle="none",
+        label="has PV",
+        zorder=3,
+    )

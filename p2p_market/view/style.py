@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,14 @@ INK = "#1A1A1A"
 # Tints of the same hues, for energy that comes from or goes to the grid instead of a neighbour.
 BUY_TINT = "#B5D6EA"
 SELL_TINT = "#F5CDB0"
+SUN_TINT = "#F7E0AE"
 TRADED_TINT = "#CDEBE1"
 BAND = "#ECECEC"
 MUTED = "#666666"
 GRID_LINE = "#DDDDDD"
+
+MOST_NAMED = 40
+"""Households that an axis can name one by one."""
 
 DASHES = (0, (6, 1.5))
 """Line style of the supply side; the demand side is solid."""
@@ -90,7 +94,9 @@ def house_style(**more: Any) -> AbstractContextManager[None]:
         import matplotlib as mpl  # noqa: PLC0415 (matplotlib is optional, and slow to load)
     except ImportError as error:
         raise require_extra("matplotlib", "viz", "drawing a market") from error
-    return mpl.rc_context({**RC, **more})
+    # matplotlib's stubs list the keys it knows, which differ between its versions
+    settings: Any = {**RC, **more}
+    return mpl.rc_context(settings)
 
 
 def nice_ceiling(value: float) -> float:
@@ -102,6 +108,12 @@ def nice_ceiling(value: float) -> float:
         if value <= factor * power * (1.0 + 1e-9):
             return factor * power
     return 10.0 * power  # value / power is below 10 but for rounding
+
+
+def with_margin(low: float, high: float, share: float = 0.08) -> tuple[float, float]:
+    """Limits of an axis around the values from ``low`` to ``high``, which may be the same."""
+    margin = share * (high - low) if high > low else max(0.1 * abs(high), 0.01)
+    return low - margin, high + margin
 
 
 def energy(kwh: float) -> str:
@@ -126,6 +138,26 @@ def bars(  # a collection draws hundreds of households as fast as one
     collection = PolyCollection(list(corners), **style)
     axes.add_collection(collection, autolim=False)
     return collection
+
+
+def steps(place: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Corners of a stepped line of values that hold from ``place`` to ``place + 1``, with a break at each gap."""
+    gaps = 2 * (np.flatnonzero(np.diff(place) > 1.0) + 1)
+    corners = np.column_stack([place, place + 1.0]).ravel()
+    return np.insert(corners, gaps, np.nan), np.insert(np.repeat(values, 2), gaps, np.nan)
+
+
+def household_ticks(names: Sequence[str]) -> tuple[list[int], list[str], str]:
+    """Ticks, labels and axis title: numbers where all are called alike, names where few, else a count."""
+    step = max(1, -(-len(names) // MOST_NAMED))
+    ticks = list(range(0, len(names), step))
+    stems = {name.rpartition("_")[0] for name in names}
+    if len(stems) == 1 and (stem := stems.pop()):
+        return ticks, [names[tick].rpartition("_")[2] for tick in ticks], stem
+    longest = max(len(name) for name in names)
+    if longest * len(names) <= 130:
+        return list(range(len(names))), list(names), "household"
+    return ticks, [str(tick) for tick in ticks], "place on the street"
 
 
 def legend_above(axes: Axes, columns: int = 6, **more: Any) -> None:
