@@ -251,7 +251,8 @@ def _draw_savings_by_household(figure: Figure, results: Results) -> None:
             bars(axes, place[mine], zero[mine], saving[mine], 0.76, label=label, **look)
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=3)
     ticks, labels, kind = household_ticks(totals["household"].to_list())
-    axes.set_xlim(-0.7, len(saving) - 0.3)
+    side = max(0.7, 5.0 - 0.5 * len(saving))  # few bars would be walls
+    axes.set_xlim(-side, len(saving) - 1.0 + side)
     axes.grid(visible=False, axis="x")
     axes.tick_params(axis="x", length=0.0)
     if len(saving) <= MOST_NAMED:

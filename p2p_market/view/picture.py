@@ -46,9 +46,10 @@ DOTS_PER_INCH = 100
 _CURVES = (0.062, 0.390, 0.450, 0.355)
 _PRICES = (0.580, 0.635, 0.392, 0.142)
 _ENERGY = (0.580, 0.390, 0.392, 0.142)
-_HOUSEHOLDS = (0.062, 0.080, 0.910, 0.185)
+_HOUSEHOLDS = (0.062, 0.072, 0.910, 0.182)
+_FEWEST = 10
 _PLACES = (_CURVES, _PRICES, _ENERGY, _HOUSEHOLDS)
-_TILES = (0.235, 0.392, 0.549, 0.706, 0.863)
+_TILES = (0.235, 0.3885, 0.542, 0.6955, 0.849)
 
 
 class Picture:
@@ -119,10 +120,13 @@ def _tiles(scene: Scene) -> list[tuple[str, str]]:
     if scene.book is None:
         captions = ("traded", "price", "from the grid", "to the grid", "saved against the grid")
         return [("\N{EN DASH}", caption) for caption in captions]
-    price = f"{scene.book.mean_price:.4f} $/kWh" if scene.book.traded > 0.0 else "no trade"
+    price = ("no trade", "price")
+    if scene.book.traded > 0.0:
+        kind = "clearing price" if scene.book.has_one_price else "mean price"
+        price = (f"{scene.book.mean_price:.4f} $/kWh", kind)
     return [
         (energy(scene.book.traded), "traded"),
-        (price, "clearing price" if scene.book.has_one_price else "mean price"),
+        price,
         (energy(float(scene.grid_import.sum())), "from the grid"),
         (energy(float(scene.grid_export.sum())), "to the grid"),
         (f"{round(scene.saving, 3) + 0.0:.3f} $", "saved against the grid"),
@@ -242,7 +246,8 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=3)
     _mark_roofs(axes, scene, lower, place)
     axes.set_ylim(lower, upper)
-    axes.set_xlim(-0.7, number - 0.3)
+    side = max(0.7, 0.5 * (_FEWEST - number))  # few bars would be walls
+    axes.set_xlim(-side, number - 1.0 + side)
     ticks, labels, kind = household_ticks(scene.names)
     axes.set_xticks(ticks, labels)
     axes.set_xlabel(kind)
