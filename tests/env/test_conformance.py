@@ -14,6 +14,7 @@ from pettingzoo.test import (
     max_cycles_test,
     parallel_api_test,
     parallel_seed_test,
+    render_test,
     seed_test,
     state_test,
 )
@@ -82,6 +83,12 @@ def test_max_cycles(num_households: int) -> None:
         env=functools.partial(make, "env", num_households),
     )
     max_cycles_test(module)
+
+
+@pytest.mark.parametrize("num_households", SIZES)
+def test_render(num_households: int) -> None:
+    """PettingZoo's test renders in every mode; ``human`` opens no window where there is no display."""
+    render_test(functools.partial(make, "env", num_households, max_cycles=2))
 
 
 def test_there_and_back_again() -> None:
