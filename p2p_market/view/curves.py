@@ -169,9 +169,12 @@ def _draw_crossing(axes: Axes, book: Book) -> None:
 def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
     """Say how far a side goes that leaves the picture on the right."""
     right = axes.get_xlim()[1]
-    for side, color, above in ((book.bids, BUY, True), (book.asks, SELL, False)):
+    for side, color, is_bid in ((book.bids, BUY, True), (book.asks, SELL, False)):
         if side.total > right:
             price = side.price_at(np.array([right]))[0].item()
+            edge, width = book.band_high if is_bid else book.band_low, book.band_high - book.band_low
+            is_taken = abs(price - edge) < 0.1 * width  # the name of the band's edge stands there
+            above = is_bid != is_taken
             axes.annotate(
                 f"on to {energy(side.total)} \N{RIGHTWARDS ARROW}",
                 (right, price),

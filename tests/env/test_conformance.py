@@ -86,6 +86,12 @@ def test_max_cycles(num_households: int) -> None:
     max_cycles_test(module)
 
 
+@pytest.mark.parametrize("num_households", SIZES)
+def test_render(num_households: int) -> None:
+    """PettingZoo's test renders in every mode; ``human`` opens no window where there is no display."""
+    render_test(functools.partial(make, "env", num_households, max_cycles=2))
+
+
 def test_there_and_back_again() -> None:
     """The turn-based environment converts back to a parallel one that plays the same."""
     parallel, converted = make("parallel_env", 4), aec_to_parallel(make("raw_env", 4))
