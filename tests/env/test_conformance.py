@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import types
 from typing import Any
 
@@ -132,12 +131,6 @@ def test_default_module_as_pettingzoo_calls_it() -> None:
     max_cycles_test(p2p_market_v0)
     parallel_api_test(p2p_market_v0.parallel_env(), num_cycles=20)
     api_test(p2p_market_v0.env(max_cycles=3), num_cycles=60)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("p2p_market.view.window") is None, reason="there is no window yet")
-def test_render(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    render_test(functools.partial(make, "env", 3))
 
 
 @pytest.mark.parametrize("mode", ["ansi", "rgb_array"])
