@@ -19,7 +19,7 @@ IMAGES = ROOT / "docs" / "images"
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 SEED = 2
 DAY = np.datetime64("2013-01-14")
-INTERVALS = 29  # to the first of the afternoon's peak price
+INTERVALS = 34  # an afternoon half hour with sun to spare at the price of the peak
 
 
 def draw_market(path: Path, seed: int = SEED, intervals: int = INTERVALS) -> None:
