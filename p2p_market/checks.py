@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
-from p2p_market.errors import ConfigError
+import numpy as np
+
+from p2p_market.errors import ActionError, ConfigError
+from p2p_market.types import AnyArray
 
 
 def whole_number(name: str, value: object, least: int) -> int:
@@ -31,3 +35,30 @@ def whole_number(name: str, value: object, least: int) -> int:
     if number is None or isinstance(value, bool) or number < least:
         raise ConfigError(f"{name} is {value!r}; expected a whole number, {least} or more")
     return number
+
+
+def as_numbers(subject: str, values: Any) -> AnyArray:
+    """Return values as an array of floats, whatever array or sequence of numbers they come as.
+
+    Parameters
+    ----------
+    subject
+        What the values are, with its verb, for the message: ``"actions are"``.
+    values
+        Floats stay as they are; whole numbers, truth values and objects become float64.
+
+    Raises
+    ------
+    ActionError
+        If they are no numbers, or sequences of different lengths.
+    """
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "f":
+            return array
+        if array.dtype.kind not in "biuO":
+            raise TypeError(f"the type is {array.dtype}")
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        # RuntimeError: a tensor that still records gradients
+        raise ActionError(f"{subject} not an array of numbers: {error}") from error

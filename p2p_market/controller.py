@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from p2p_market.auction.operator import LearnedBids, ScriptedBids
-from p2p_market.checks import whole_number
+from p2p_market.checks import as_numbers, whole_number
 from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
@@ -243,7 +243,7 @@ class AuctionController:
             return None
         if actions is None:
             raise ActionError(f"no actions were given; expected an array of shape {expected}")
-        values = _as_numbers(actions)
+        values = as_numbers("actions are", actions)
         if values.shape != expected:
             raise ActionError(
                 f"actions have shape {values.shape}; expected (markets, households, components) = {expected}"
@@ -278,20 +278,3 @@ class AuctionController:
         if self._lots is None:
             self._lots = UniformBlocks(self._streams["lots"], self.get_size()[1])
         return self._lots.draw(state.elapsed)
-
-
-def _as_numbers(actions: AnyArray) -> AnyArray:
-    try:
-        values = np.asarray(actions)
-        if values.dtype.kind == "f":
-            return values
-        if values.dtype.kind not in "biuO":
-            raise TypeError(f"their type is {values.dtype}")
-        return values.astype(np.float64)
-    except (
-        TypeError,
-        ValueError,
-        OverflowError,
-        RuntimeError,
-    ) as error:  # RuntimeError: a tensor that still records gradients
-        raise ActionError(f"actions are not an array of numbers: {error}") from error

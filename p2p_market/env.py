@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from p2p_market.checks import as_numbers
 from p2p_market.errors import ActionError, ConfigError, EpisodeError, UnknownNameError, suggest
 from p2p_market.types import AnyArray, Float32Array
 
@@ -247,7 +248,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
             unknown = [str(agent) for agent in actions if agent not in self.action_spaces]
             raise ActionError(f"action for unknown agent {_listed(unknown)}; the agents are {_listed(agents)}")
         rows = [
-            row if type(row) is np.ndarray and row.dtype.kind == "f" else _numbers_of(agent, row)
+            row if type(row) is np.ndarray and row.dtype.kind == "f" else as_numbers(f"action of {agent!r} is", row)
             for agent, row in zip(agents, rows, strict=True)
         ]
         if any(row.shape != shape for row in rows):
@@ -277,22 +278,6 @@ def _space_of(agent: str, spaces_by_agent: Mapping[str, spaces.Space[Any]]) -> s
         return spaces_by_agent[agent]
     except KeyError:
         raise UnknownNameError("agent", agent, spaces_by_agent) from None
-
-
-def _numbers_of(agent: str, action: Any) -> AnyArray:
-    """Turn an action that is not a float array into one."""
-    try:
-        values = np.asarray(action)
-        if values.dtype.kind not in "fiubO":
-            raise TypeError(f"its type is {values.dtype}")
-        return values.astype(np.float64)
-    except (
-        TypeError,
-        ValueError,
-        OverflowError,
-        RuntimeError,
-    ) as error:  # RuntimeError: a tensor that still records gradients
-        raise ActionError(f"action of {agent!r} is not an array of numbers: {error}") from error
 
 
 def _listed(names: list[str], most: int = 5) -> str:

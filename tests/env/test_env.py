@@ -380,7 +380,7 @@ BAD_ACTIONS: list[Any] = [
     (change("household_3", 0.5), r"action of 'household_3' has shape \(\); expected \(2,\)"),
     (change("household_3", None), r"action of 'household_3' has shape \(\); expected \(2,\)"),
     (change("household_3", [0.5, None]), r"action of 'household_3' .*component 1 \(quantity\), is nan"),
-    (change("household_3", ["a", "b"]), "action of 'household_3' is not an array of numbers: its type is <U1"),
+    (change("household_3", ["a", "b"]), "action of 'household_3' is not an array of numbers: the type is <U1"),
     (change("household_3", ["0.5", "1"]), "action of 'household_3' is not an array of numbers"),
     (change("household_3", [[1.0], [1.0, 2.0]]), "action of 'household_3' is not an array of numbers"),
     (change("household_3", np.zeros(2, complex)), "action of 'household_3' is not an array of numbers: .* complex"),

@@ -313,8 +313,8 @@ def test_actions_beyond_the_bounds_are_clipped(beyond: float) -> None:
         (lambda a: a[..., None], r"actions have shape \(2, 6, 2, 1\)"),
         (lambda a: a[0, 0, 0], r"actions have shape \(\)"),
         (lambda _: None, r"no actions were given; expected an array of shape \(2, 6, 2\)"),
-        (lambda _: "north", "actions are not an array of numbers: their type is <U5"),
-        (lambda a: a.astype(complex), "actions are not an array of numbers: their type is complex"),
+        (lambda _: "north", "actions are not an array of numbers: the type is <U5"),
+        (lambda a: a.astype(complex), "actions are not an array of numbers: the type is complex"),
         (lambda a: {"household_0": a}, "actions are not an array of numbers"),
         (lambda _: [[1.0], [1.0, 2.0]], "actions are not an array of numbers"),
         (
