@@ -324,7 +324,7 @@ def test_the_digest_tells_results_apart_and_not_how_they_were_asked_for(tmp_path
 def test_a_configuration_does_not_change() -> None:
     config = load_config()
     with pytest.raises(ValueError, match="frozen"):
-        config.seed = 3  # type: ignore[misc]
+        config.seed = 3
     source = {"market": {"options": {"k": 0.5}}}
     load_config(source, {"market.options.k": 0.75, "market.ties": "random"})
     assert source == {"market": {"options": {"k": 0.5}}}

@@ -27,7 +27,7 @@ def test_public_functions_are_not_hidden_by_modules_of_the_same_name(before: str
     code = f"import types, p2p_market\n{before}\nfor name in {names}:\n    f = getattr(p2p_market, name)\n"
     code += "    assert isinstance(f, types.FunctionType) and f.__name__ == name, (name, f)\n"
     code += "from p2p_market import env, vector_env\nassert callable(env) and callable(vector_env)\n"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - our own code
     assert done.returncode == 0, done.stderr
 
 

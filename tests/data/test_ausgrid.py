@@ -15,7 +15,7 @@ from p2p_market.errors import DataError, UnknownNameError
 
 
 def load(path: object, **options: object) -> DataContainer:
-    return load_ausgrid(path, cache=False, **options)  # type: ignore[arg-type]
+    return load_ausgrid(path, cache=False, **options)
 
 
 def ramp() -> list[str]:
@@ -48,7 +48,7 @@ def test_labels_of_interval_ends_become_starts(tmp_path: Path) -> None:
     ],
 )
 def test_every_date_format_is_day_first(tmp_path: Path, dates: list[str], quality: str | None) -> None:
-    rows = home(dates=dates, quality=quality)  # type: ignore[arg-type]
+    rows = home(dates=dates, quality=quality)
     path = write(tmp_path / "a.csv", rows, quality=quality is not None)
     frame = ausgrid_frame(path, cache=False, categories="GC")
     days = frame["start"].dt.date().unique().sort()
@@ -60,7 +60,7 @@ def test_every_date_format_is_day_first(tmp_path: Path, dates: list[str], qualit
 @pytest.mark.parametrize("quality", [True, False])
 @pytest.mark.parametrize("title", [True, False])
 def test_line_ends_titles_and_both_widths(tmp_path: Path, end: str, quality: bool, title: bool) -> None:
-    rows = home(quality="" if quality else None)  # type: ignore[arg-type]
+    rows = home(quality="" if quality else None)
     path = write(tmp_path / "a.csv", rows, end=end, quality=quality, title=title)
     data = load(path)
     assert data.get_size() == (96, 1)

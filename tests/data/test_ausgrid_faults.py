@@ -15,7 +15,7 @@ from p2p_market.errors import DataError
 
 def refuse(path: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load_ausgrid(path, cache=False)  # type: ignore[arg-type]
+        load_ausgrid(path, cache=False)
 
 
 def spoiled(line: int, column: int, value: str) -> list[list[str]]:

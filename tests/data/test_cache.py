@@ -24,7 +24,7 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def count(source: object) -> object:
         counted.append(str(source))
-        return original(source)  # type: ignore[arg-type]
+        return original(source)
 
     monkeypatch.setattr(ausgrid, "read_official", count)
     return counted
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def load(path: Path, folder: Path | None, **options: object) -> DataContainer:
-    return load_ausgrid(path, cache_folder=folder, missing="fill", include_controlled_load=True, **options)  # type: ignore[arg-type]
+    return load_ausgrid(path, cache_folder=folder, missing="fill", include_controlled_load=True, **options)
 
 
 def assert_same(left: DataContainer, right: DataContainer) -> None:

@@ -103,7 +103,7 @@ def test_arrays_cannot_be_written_and_callers_keep_theirs() -> None:
     ],
 )
 def test_times_are_read_in_every_usual_form(value: object, expected: str) -> None:
-    assert str(to_minute(value)) == expected  # type: ignore[arg-type]
+    assert str(to_minute(value)) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_times_are_read_in_every_usual_form(value: object, expected: str) -> Non
 )
 def test_a_wrong_time_is_refused(value: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        to_minute(value, "start")  # type: ignore[arg-type]
+        to_minute(value, "start")
 
 
 @pytest.mark.parametrize(

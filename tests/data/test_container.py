@@ -54,7 +54,7 @@ def test_it_cannot_be_changed_and_copies_what_callers_keep() -> None:
     with pytest.raises(ValueError, match="read-only"):
         data.demand[0, 0] = 2
     with pytest.raises(dataclasses.FrozenInstanceError):
-        data.demand = demand  # type: ignore[misc]
+        data.demand = demand
     assert data.customer_ids == ("0",)
     assert data.pv.sum() == data.pv_capacity.sum() == data.quality.sum() == 0
     restored = pickle.loads(pickle.dumps(data))  # noqa: S301 - our own bytes
@@ -96,7 +96,7 @@ def test_wrong_arrays_are_refused(change: dict[str, object], message: str) -> No
         "customer_ids": [7, 8],
     }
     with pytest.raises(DataError, match=message):
-        DataContainer.from_arrays(**(given | change))  # type: ignore[arg-type]
+        DataContainer.from_arrays(**(given | change))
 
 
 def test_the_place_of_a_negative_reading_is_named() -> None:
@@ -146,7 +146,7 @@ def test_selection_of_customers_times_and_months() -> None:
 )
 def test_an_impossible_selection_is_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        make().select(**arguments)  # type: ignore[arg-type]
+        make().select(**arguments)
 
 
 def test_the_tidy_frame_holds_every_value_in_its_place() -> None:

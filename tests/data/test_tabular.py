@@ -303,12 +303,12 @@ def test_a_missing_file_shows_the_nearest(tmp_path: Path) -> None:
 
 def test_other_objects_and_options_are_refused() -> None:
     with pytest.raises(DataError, match="expected a polars or pandas frame, not list"):
-        from_frame([1, 2])  # type: ignore[arg-type]
+        from_frame([1, 2])
     frame = long_frame(example())
     with pytest.raises(UnknownNameError, match="unknown table option 'tme'; did you mean 'time'"):
-        from_frame(frame, tme="start")  # type: ignore[call-arg]
+        from_frame(frame, tme="start")
     with pytest.raises(UnknownNameError, match=r"unknown table unit 'Wh'.*known: kW, kWh"):
-        from_frame(frame, unit="Wh")  # type: ignore[arg-type]
+        from_frame(frame, unit="Wh")
     with pytest.raises(UnknownNameError, match="unknown policy for missing intervals 'skip'"):
         from_frame(frame, missing="skip")
     with pytest.raises(DataError, match="the PV capacity of customer 10 is -1 kW; expected a finite number >= 0"):

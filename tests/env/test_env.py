@@ -248,7 +248,7 @@ def test_a_copy_in_the_middle_of_an_episode_goes_on_identically(keywords: dict[s
     rng = np.random.default_rng(7)
     for _ in range(20):
         env.step(random_actions(env, rng))
-    twin = pickle.loads(pickle.dumps(env)) if transport == "pickle" else copy.deepcopy(env)  # noqa: S301
+    twin = pickle.loads(pickle.dumps(env)) if transport == "pickle" else copy.deepcopy(env)  # noqa: S301 - our own bytes
     other_rng = copy.deepcopy(rng)
     assert_same(env.state(), twin.state())
     while env.agents:
@@ -259,7 +259,7 @@ def test_a_copy_in_the_middle_of_an_episode_goes_on_identically(keywords: dict[s
 
 def test_a_fresh_environment_can_be_pickled_before_its_first_reset() -> None:
     env = make()
-    twin = pickle.loads(pickle.dumps(env))  # noqa: S301
+    twin = pickle.loads(pickle.dumps(env))  # noqa: S301 - our own bytes
     assert_same(play(env, 1), play(twin, 1))
 
 
@@ -453,7 +453,7 @@ def test_a_bad_seed_is_one_clear_error_and_leaves_no_trace(seed: Any, text: str)
 
 
 def test_numpy_seeds_are_seeds() -> None:
-    assert_same(play(make(), np.int64(3)), play(make(), 3))  # type: ignore[arg-type]
+    assert_same(play(make(), np.int64(3)), play(make(), 3))
 
 
 @pytest.mark.parametrize(
@@ -530,4 +530,4 @@ def test_participants_read_the_present_state_and_the_last_bid() -> None:
 
 def test_data_containers_are_taken_and_other_data_is_refused() -> None:
     with pytest.raises(DataError, match=r"data_container is ndarray; expected a DataContainer, such as .*from_frame"):
-        street_env(3, data=np.zeros((48, 3)))  # type: ignore[arg-type]
+        street_env(3, data=np.zeros((48, 3)))

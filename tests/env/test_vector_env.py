@@ -289,7 +289,7 @@ def test_buffers_that_do_not_fit_are_refused(changes: dict[str, Any], text: str)
 
 def test_buffers_are_step_buffers() -> None:
     with pytest.raises(ConfigError, match="buffers are tuple; expected StepBuffers"):
-        street_vector_env(3, 6, buffers=(1, 2))  # type: ignore[arg-type]
+        street_vector_env(3, 6, buffers=(1, 2))
 
 
 @pytest.mark.parametrize("beyond", [1.5, np.inf])
@@ -407,7 +407,7 @@ def test_a_copy_in_the_middle_goes_on_identically() -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):
         env.step(random_batch(env, rng))
-    twin, other_rng = pickle.loads(pickle.dumps(env)), copy.deepcopy(rng)  # noqa: S301
+    twin, other_rng = pickle.loads(pickle.dumps(env)), copy.deepcopy(rng)  # noqa: S301 - our own bytes
     for _ in range(LENGTH):
         assert_same(env.step(random_batch(env, rng)), twin.step(random_batch(twin, other_rng)))
 
@@ -426,10 +426,10 @@ def test_learners_of_a_mixed_street_are_the_columns() -> None:
         actions = random_batch(whole, rng)
         whole.step(actions)
         _, rewards, _, _, infos = part.step(actions[:, slots])
-        orders, others = (env.controller.transition.orders for env in (part, whole))  # type: ignore[union-attr]
+        orders, others = (env.controller.transition.orders for env in (part, whole))
         np.testing.assert_array_equal(orders.price[:, slots], others.price[:, slots])
         np.testing.assert_array_equal(orders.quantity[:, slots], others.quantity[:, slots])
-        settlement = part.controller.transition.settlement  # type: ignore[union-attr]
+        settlement = part.controller.transition.settlement
         np.testing.assert_array_equal(infos["bill"], settlement.bill[:, slots])
         saving = settlement.grid_only_bill - settlement.bill
         np.testing.assert_array_equal(rewards, (part.controller.reward.scale * saving[:, slots]).astype(np.float32))
