@@ -1,4 +1,4 @@
-"""The sun: where it stands, how bright a clear sky is, and what of it a tilted roof receives.
+"""The sun: where it stands, how bright a clear sky is, and which way a roof faces.
 
 Published closed-form equations, vectorised over time and in plain NumPy, so that the synthetic community
 needs no solar library at run time. ``pvlib`` is used in the tests only, as an independent check.
@@ -17,8 +17,6 @@ References
    models", Sandia report SAND2012-2389 (2012).
 .. [4] D. G. Erbs, S. A. Klein, J. A. Duffie, "Estimation of the diffuse radiation fraction for hourly, daily
    and monthly-average global radiation", Solar Energy 28 (4), 293-302 (1982).
-.. [5] B. Y. H. Liu, R. C. Jordan, "The long-term average performance of flat-plate solar-energy collectors",
-   Solar Energy 7 (2), 53-74 (1963).
 """
 
 from __future__ import annotations
@@ -143,33 +141,3 @@ def roof_normal(tilt_degrees: float, azimuth_degrees: float) -> tuple[float, flo
         float(np.sin(tilt) * np.cos(azimuth)),
         float(np.cos(tilt)),
     )
-
-
-def tilted_irradiance(
-    position: SolarPosition,
-    beam_horizontal: FloatArray,
-    diffuse_horizontal: FloatArray,
-    tilt_degrees: float,
-    azimuth_degrees: float,
-) -> FloatArray:
-    """Return the irradiance in the plane of a roof [W/m²], by the isotropic sky of Liu and Jordan [5]_.
-
-    Parameters
-    ----------
-    position
-        Direction of the sun, (T,).
-    beam_horizontal, diffuse_horizontal : ndarray (T,)
-        Direct and diffuse part of the global horizontal irradiance [W/m²].
-    tilt_degrees, azimuth_degrees
-        Slope of the roof (0 is flat) and the direction it faces, clockwise from north.
-
-    Returns
-    -------
-    ndarray (T,)
-        ``beam·cos(incidence)/cos(zenith) + diffuse·(1 + cos(tilt))/2 + global·albedo·(1 - cos(tilt))/2``
-    """
-    east, north, up = roof_normal(tilt_degrees, azimuth_degrees)
-    cos_incidence = position.east * east + position.north * north + position.up * up
-    beam_ratio = np.maximum(cos_incidence, 0.0) / np.maximum(position.up, LOWEST_BEAM_COSINE)
-    sky_view, ground_view = (1.0 + up) / 2.0, GROUND_REFLECTANCE * (1.0 - up) / 2.0
-    return beam_horizontal * (beam_ratio + ground_view) + diffuse_horizontal * (sky_view + ground_view)

@@ -46,7 +46,7 @@ class StreetSun:
     east, north, up
         Direction of the sun.
     beam_normal, diffuse, ground
-        Direct irradiance on a plane facing the sun, diffuse and global horizontal irradiance [kW/m²].
+        Direct irradiance on a plane facing the sun, diffuse irradiance, and what the ground reflects [kW/m²].
     local_spread, brightest
         Spread (of the logarithm) and upper limit of a roof's own cloud factor.
     obstruction
@@ -94,12 +94,38 @@ class StreetSun:
             coolness=single(1.0 + POWER_PER_KELVIN * (air - 25.0)),
         )
 
+    def irradiance(self, tilt_degrees: float, azimuth_degrees: float) -> Float32Array:
+        """Return the irradiance in the plane of a roof [kW/m²], (D,), by the isotropic sky of Liu and Jordan [1]_.
+
+        ``beam·cos(incidence)/cos(zenith) + diffuse·(1 + cos(tilt))/2 + global·albedo·(1 - cos(tilt))/2``
+
+        Parameters
+        ----------
+        tilt_degrees, azimuth_degrees
+            Slope of the roof (0 is flat) and the direction it faces, clockwise from north.
+
+        References
+        ----------
+        .. [1] B. Y. H. Liu, R. C. Jordan, "The long-term average performance of flat-plate solar-energy collectors",
+           Solar Energy 7 (2), 53-74 (1963).
+        """
+        # Python floats and in-place steps keep everything in float32 and in the cache
+        east, north, up = roof_normal(tilt_degrees, azimuth_degrees)
+        irradiance = self.east * east
+        irradiance += self.north * north
+        irradiance += self.up * up
+        np.maximum(irradiance, 0.0, out=irradiance)
+        irradiance *= self.beam_normal
+        irradiance += ((1.0 + up) / 2.0) * self.diffuse
+        irradiance += ((1.0 - up) / 2.0) * self.ground
+        return irradiance
+
 
 def household_pv(capacity_kw: float, sun: StreetSun, seed: np.random.SeedSequence) -> Float32Array:
     """Return the mean power of a roof in each interval [kW], (T,).
 
-    The irradiance on the roof is that of `solar.tilted_irradiance` under the street's clouds, times a roof's
-    own cloud factor ``exp(s·x - s²/2)`` with ``x`` a Gaussian process and ``s`` zero under a clear sky; cells
+    The irradiance on the roof is `StreetSun.irradiance`, under the street's clouds, times a roof's own cloud factor
+    ``exp(s·x - s²/2)`` with ``x`` a Gaussian process and ``s`` zero under a clear sky; cells
     lose 0.4 % a kelvin above 25 °C; the power never exceeds the capacity.
     """
     roof_seed, cloud_seed = seed.spawn(2)
@@ -109,15 +135,7 @@ def household_pv(capacity_kw: float, sun: StreetSun, seed: np.random.SeedSequenc
     efficiency = float(np.clip(MEAN_EFFICIENCY + EFFICIENCY_SPREAD * rng.standard_normal(), 0.75, 1.05))
     shade = float(rng.uniform(LEAST_SHADE, MOST_SHADE))
 
-    # Python floats and in-place steps keep everything in float32 and in the cache
-    east, north, up = roof_normal(tilt, azimuth)
-    irradiance = sun.east * east
-    irradiance += sun.north * north
-    irradiance += sun.up * up
-    np.maximum(irradiance, 0.0, out=irradiance)
-    irradiance *= sun.beam_normal
-    irradiance += ((1.0 + up) / 2.0) * sun.diffuse
-    irradiance += ((1.0 - up) / 2.0) * sun.ground
+    irradiance = sun.irradiance(tilt, azimuth)
     irradiance *= 1.0 - shade * sun.obstruction
 
     hours = sun.calendar.interval_hours

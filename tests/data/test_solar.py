@@ -7,14 +7,18 @@ import pandas as pd
 import pvlib
 import pytest
 
+from p2p_market.data.calendar import Calendar
 from p2p_market.data.solar import (
     GROUND_REFLECTANCE,
+    SolarPosition,
     clear_sky_irradiance,
     diffuse_fraction,
     roof_normal,
     solar_position,
-    tilted_irradiance,
 )
+from p2p_market.data.synthetic_pv import StreetSun
+from p2p_market.data.synthetic_weather import StreetWeather
+from p2p_market.types import FloatArray
 
 YEARS = np.arange("2010-01-01", "2014-01-01", 97, dtype="datetime64[m]")  # 97 minutes: every hour of the day
 
@@ -63,7 +67,14 @@ def test_diffuse_fraction_agrees_with_pvlib() -> None:
     np.testing.assert_allclose(diffuse_fraction(clearness), expected["dhi"] / (clearness * extra), rtol=2e-3)
 
 
-def test_tilted_irradiance_agrees_with_pvlib() -> None:
+def sun_of_a_street(position: SolarPosition, beam: FloatArray, diffuse: FloatArray) -> StreetSun:
+    """The sun under a clear sky, as the roofs of a street see it."""
+    clear, nothing = np.ones_like(beam), np.zeros_like(beam)
+    weather = StreetWeather(position, beam, diffuse, clear, nothing, nothing, nothing)
+    return StreetSun.of(Calendar.regular("2012-01-01", len(beam)), weather)
+
+
+def test_irradiance_on_a_roof_agrees_with_pvlib() -> None:
     position = solar_position(YEARS, -33.8, 151.2, 10.0)
     high = position.up > 0.1  # near the horizon the two limit the ratio of cosines differently
     global_horizontal = clear_sky_irradiance(position.up)
@@ -75,18 +86,19 @@ def test_tilted_irradiance_agrees_with_pvlib() -> None:
         25.0, 40.0, zenith, azimuth, beam / np.where(high, position.up, 1.0), global_horizontal, diffuse,
         albedo=GROUND_REFLECTANCE, model="isotropic",
     )["poa_global"]  # fmt: skip
-    np.testing.assert_allclose(
-        tilted_irradiance(position, beam, diffuse, 25.0, 40.0)[high], expected[high], rtol=1e-6, atol=1e-6
-    )
+    sun = sun_of_a_street(position, beam, diffuse)
+    received = np.zeros(len(YEARS))
+    received[sun.rows] = 1000.0 * sun.irradiance(25.0, 40.0)
+    np.testing.assert_allclose(received[high], expected[high], rtol=1e-5, atol=1e-3)  # single precision
 
 
 def test_flat_roof_receives_the_horizontal_irradiance() -> None:
     position = solar_position(YEARS, -33.8, 151.2, 10.0)
-    high = position.up > 0.1
-    beam, diffuse = 500.0 * position.up[high], np.full(high.sum(), 100.0)
-    east, north, up = (component[high] for component in (position.east, position.north, position.up))
-    part = type(position)(east, north, up, position.eccentricity[high])
-    np.testing.assert_allclose(tilted_irradiance(part, beam, diffuse, 0.0, 123.0), beam + diffuse)
+    beam, diffuse = 500.0 * np.maximum(position.up, 0.0), np.full(len(YEARS), 100.0)
+    sun = sun_of_a_street(position, beam, diffuse)
+    high = sun.up > 0.1
+    expected = (beam + diffuse)[sun.rows] / 1000.0
+    np.testing.assert_allclose(sun.irradiance(0.0, 123.0)[high], expected[high], rtol=1e-5)
 
 
 def test_roof_normal_points_where_the_roof_faces() -> None:
