@@ -241,10 +241,6 @@ class Observer:
                 clipped += beyond
         return clipped
 
-    def state_size(self, num_households: int) -> int:
-        """Length of a market's state vector."""
-        return num_households * len(self._own) + len(self._common)
-
     def state_bounds(self, num_households: int) -> tuple[Float32Array, Float32Array]:
         """Lower and upper bounds of a market's state vector."""
         return (
