@@ -140,9 +140,7 @@ def test_savings_identity(path: Path, mechanism: str, plans: dict[str, object], 
         tariffs.select("start", seller="household", seller_feed_in="feed_in_price_dollars_per_kwh"),
         on=["start", "seller"],
     )
-    gained = pairs.select(
-        ((pl.col("buyer_retail") - pl.col("seller_feed_in")) * pl.col("quantity_kwh")).sum()
-    ).item()
+    gained = pairs.select(((pl.col("buyer_retail") - pl.col("seller_feed_in")) * pl.col("quantity_kwh")).sum()).item()
     assert gained > 0
     assert distributed == pytest.approx(gained, rel=1e-9)
     if fees:

@@ -12,10 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
+from p2p_market.errors import MechanismError
 from p2p_market.types import BoolArray, FloatArray, IntArray
+
+
+NO_LOTS = "this market draws lots; give seed= or rng= to make the draw reproducible"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +129,20 @@ class SortedBook:
         self.ties = ties
         self.draws = draws
         self.household = household
-        self._relative_tolerance = tolerance
+        self.relative_tolerance = tolerance
+
+    @property
+    def lots(self) -> FloatArray:
+        """The draws, for a rule that cannot do without.
+
+        Raises
+        ------
+        MechanismError
+            If there are none.
+        """
+        if self.draws is None:
+            raise MechanismError(NO_LOTS)
+        return self.draws
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,7 +153,7 @@ class SortedBook:
     def noise(self) -> FloatArray:
         """``(B,)`` energy that counts as rounding noise in each market."""
         volume: FloatArray = self.size.sum(axis=1)
-        return self._relative_tolerance * volume
+        return self.relative_tolerance * volume
 
     @cached_property
     def margin(self) -> Margin:
@@ -214,9 +232,7 @@ class SortedBook:
             return np.where(members, self.size * part[:, None] / of[:, None], filled)
         sizes = self.size * members
         if self.ties == "random":
-            if self.draws is None:
-                raise AssertionError("ties='random' needs draws")
-            queue = np.argsort(self.draws, axis=1)
+            queue = np.argsort(self.lots, axis=1)
             queued = np.take_along_axis(sizes, queue, axis=1)
             served = self._serve(queued, fill)
             shares = np.empty_like(served)
@@ -231,6 +247,23 @@ class SortedBook:
         noise = self.noise[:, None]
         served = np.where(served > noise, served, 0.0)
         return np.where(served < queue - noise, served, queue)
+
+    def fill_best(self, side: Literal["bids", "asks"], volume: FloatArray) -> FloatArray:
+        """Energy filled of every order ``(B, N)`` of one side when ``volume`` (B,) of it trades, best price first."""
+        ladder = self.bids if side == "bids" else self.asks
+        members = self.is_bid if side == "bids" else self.is_ask
+        if self.shape[1] == 0:
+            return self.size
+        running = np.cumsum(ladder.size, axis=1)
+        place = np.count_nonzero(running < (volume - self.noise)[:, None], axis=1)
+        place = np.minimum(place, self.shape[1] - 1)
+        level = np.take_along_axis(ladder.price, place[:, None], axis=1)
+        better = members & ((self.price > level) if side == "bids" else (self.price < level))
+        at_level = members & (self.price == level)
+        level_size = (self.size * at_level).sum(axis=1)
+        rest = self._snap(volume - (self.size * better).sum(axis=1), level_size)
+        trades = (volume > self.noise)[:, None]
+        return self.ration(self.size * (better & trades), at_level & trades, rest, level_size)
 
     @cached_property
     def bids(self) -> Ladder:

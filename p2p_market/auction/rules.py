@@ -83,9 +83,14 @@ class AuctionRules:
         return self.entry.is_pool
 
     @property
-    def draws_lots(self) -> bool:
-        """Whether a clearing needs random numbers."""
+    def needs_lots(self) -> bool:
+        """Whether a clearing cannot do without random numbers."""
         return (self.ties == "random" and not self.is_pool) or self.entry.promises.uses_random_numbers
+
+    @property
+    def draws_lots(self) -> bool:
+        """Whether a clearing makes use of random numbers where it is given any."""
+        return self.needs_lots or self.entry.takes_lots
 
     def to_book_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices [$/kWh] as the book sees them: on the tick grid, in ticks where there is one, fees included."""

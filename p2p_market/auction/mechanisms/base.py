@@ -21,7 +21,7 @@ class Promises:
         Nobody that trades loses against its own report.
     budget
         ``"strong"``: payments sum to 0; ``"weak"``: the operator never pays; ``"grid"``: payments sum to what the
-        pool pays the grid. All before fees.
+        pool pays the grid; ``"deficit"``: the operator may have to pay. All before fees.
     efficient
         The welfare of the reports is as large as it can be.
     truthful_in_price, truthful_in_quantity
@@ -34,17 +34,20 @@ class Promises:
         Scaling all prices, or all quantities, scales the result.
     uses_random_numbers
         Lots are drawn even where no tie needs one.
+    unit_lots
+        It is defined for orders of one size only; there is then no quantity to misreport.
     """
 
     individually_rational: bool
-    budget: Literal["strong", "weak", "grid"]
-    efficient: bool
-    truthful_in_price: bool
-    truthful_in_quantity: bool
+    budget: Literal["strong", "weak", "grid", "deficit"]
+    efficient: bool = False
+    truthful_in_price: bool = False
+    truthful_in_quantity: bool = False
     order_independent: bool = True
     split_independent: bool = True
     scale_equivariant: bool = True
     uses_random_numbers: bool = False
+    unit_lots: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,14 @@ class Mechanism:
         The laws that it holds.
     is_pool
         Whether it settles whole net positions, the grid included, and ignores limit prices.
+    takes_lots
+        Whether it makes use of random numbers where it is given any, though it can do without.
     """
 
     allocate: Callable[..., Allocation]
     promises: Promises
     is_pool: bool = False
+    takes_lots: bool = False
 
     @property
     def summary(self) -> str:
