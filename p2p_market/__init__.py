@@ -8,6 +8,8 @@ cheap.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from p2p_market._version import __version__
@@ -32,6 +34,20 @@ _HOME = {
 __all__ = ["__version__", "clear", "env", "load_config", "parallel_env", "raw_env", "run", "vector_env"]
 
 register_environments()
+
+
+class _Package(ModuleType):
+    """The package's own type: ``env`` and ``vector_env`` stay functions although modules of that name exist.
+
+    Python binds a submodule to its package when it is first imported, anywhere, and would hide the function.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _HOME or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -56,15 +56,21 @@ def load_data(config: Config) -> DataContainer:
         case TableData():
             from p2p_market.data.tabular import load_table  # noqa: PLC0415 (polars loads only where files are read)
 
-            container = load_table(data.path, **data.options)
-            return container.select(
-                customers=_as_ids(data.customers), start=data.start, end=data.end, months=data.months
+            return load_table(
+                data.path,
+                customers=_as_ids(data.customers),
+                start=data.start,
+                end=data.end,
+                months=data.months,
+                missing=data.missing,
+                **data.options,
             )
 
 
 def build_controller(
     config: Config,
     *,
+    container: DataContainer | None = None,
     num_markets: int = 1,
     horizon: int | None = None,
     start: np.datetime64 | None = None,
@@ -76,6 +82,8 @@ def build_controller(
     ----------
     config
         The checked configuration.
+    container
+        Household data in place of what the configuration's section ``data`` says.
     num_markets
         Size of the batch.
     horizon
@@ -90,7 +98,13 @@ def build_controller(
     ConfigError, DataError, UnknownNameError
         For anything in the configuration that does not fit the data or the rest.
     """
-    container = load_data(config)
+    if container is None:
+        container = load_data(config)
+    elif not isinstance(container, DataContainer):
+        raise DataError(
+            f"data_container is {type(container).__name__}; expected a DataContainer, "
+            "such as p2p_market.data.tabular.from_frame(frame) or DataContainer.from_arrays(...) makes"
+        )
     street = build_street(config.street, container, config.seed)
     schedule = build_schedule(
         config.tariff.plan,

@@ -35,6 +35,9 @@ Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Months: TypeAlias = tuple[Annotated[int, Field(ge=1, le=12)], ...]
 
 
+MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
+
+
 class Section(BaseModel):
     """A part of a configuration: unknown keys are errors, and nothing changes after loading."""
 
@@ -65,7 +68,7 @@ class AusgridData(Section):
     end: dt.date | None = Field(None, description="first day not to load")
     months: Months | None = Field(None, description="months to load, 1 to 12")
     include_controlled_load: bool = Field(False, description="add the controlled load (CL) to the demand")
-    missing: Literal["error", "drop", "fill"] = Field("error", description="what to do about missing intervals")
+    missing: MissingPolicy = Field("error", description="what to do about missing intervals")
     clock_changes: Literal["recorded", "repair"] = Field("recorded", description="the two odd half hours of such a day")
     cache: bool = Field(True, description="keep a parsed copy in the user's cache folder")
 
@@ -79,6 +82,7 @@ class TableData(Section):
     start: dt.date | None = Field(None, description="first day to load")
     end: dt.date | None = Field(None, description="first day not to load")
     months: Months | None = Field(None, description="months to load, 1 to 12")
+    missing: MissingPolicy = Field("error", description="what to do about missing intervals")
     options: dict[str, Any] = Field(default_factory=dict, description="further options of load_table, by name")
 
 
@@ -138,7 +142,7 @@ class RewardSection(Section):
     """What a household is paid for."""
 
     name: RewardName = Field("bill_saving", description="name of a reward")
-    scale: float = Field(2.0, description="reward a dollar; makes a typical day's saving of order 1")
+    scale: float = Field(3.0, description="reward a dollar; makes a typical day's saving of order 1")
     weights: dict[str, float] = Field(default_factory=dict, description="weight of each named part, 1 where not given")
 
 

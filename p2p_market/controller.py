@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from p2p_market.auction.operator import LearnedBids, ScriptedBids
-from p2p_market.errors import ActionError, ConfigError, EpisodeError
+from p2p_market.checks import whole_number
+from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
 from p2p_market.policies import BidView, Policy
@@ -73,15 +74,15 @@ class AuctionController:
         num_markets: int = 1,
         view: AuctionView | None = None,
     ) -> None:
-        if num_markets < 1:
-            raise ConfigError(f"the number of markets is {num_markets}; expected at least 1")
+        num_markets = whole_number("the number of markets", num_markets, 1)
         self.model = model
         self.reward = reward
         self.view = view
         self.names = tuple(names)
         self.population = population
         self.num_markets = num_markets
-        self.horizon = horizon
+        self._horizon = horizon
+        self._episode_length = np.full(num_markets, horizon, dtype=np.int64)
         self.operator = model.operator
         self.operator.participants = tuple(
             Participant(name, index, role, self)
@@ -107,6 +108,23 @@ class AuctionController:
     def get_action_space(self) -> spaces.Box:
         """Space of one household's action."""
         return self.model.scenario.get_action_space()
+
+    @property
+    def horizon(self) -> int:
+        """Intervals an episode; a new value holds for episodes that start from then on.
+
+        Raises
+        ------
+        ConfigError, DataError
+            When set to something that is not a whole number, 1 or more, or does not fit the data.
+        """
+        return self._horizon
+
+    @horizon.setter
+    def horizon(self, intervals: int) -> None:
+        length = whole_number("the length of an episode (max_cycles)", intervals, 1)
+        self.model.scenario.window.starts(length)
+        self._horizon = length
 
     @property
     def state(self) -> MarketState:
@@ -140,22 +158,32 @@ class AuctionController:
             generators as they stand (at first: seeded from the operating system).
         mask
             ``(B,)`` markets to start anew; ``None`` all. Others play on. Not together with ``seed``.
+
+        Raises
+        ------
+        ConfigError
+            For a seed that is not a whole number, 0 or more.
+        EpisodeError
+            For a seed together with a partial mask.
         """
         if seed is not None:
+            seed = whole_number("the seed", seed, 0)
             if mask is not None and not mask.all():
                 raise EpisodeError(
                     "reset(seed=..., mask=...): a seed reseeds all markets; reset them all, or leave it out"
                 )
-            self._streams = MarketStreams(int(seed), self.num_markets)
+            self._streams = MarketStreams(seed, self.num_markets)
             self._policy_draws = self._lots = None
         scenario, generators = self.model.scenario, self._streams["episode"]
         if mask is None or self._state is None:
             draw = scenario.draw_episode(generators, self.horizon)
             self._state = self.model.reset(draw)
             self.transition = None
+            self._episode_length[:] = self._horizon
         elif mask.any():
             chosen = [generators[market] for market in np.flatnonzero(mask).tolist()]
             self._state = self.model.reset(scenario.draw_episode(chosen, self.horizon), mask, self._state)
+            self._episode_length[mask] = self._horizon
 
     def observe(self, out: Float32Array | None = None) -> tuple[Float32Array, IntArray]:
         """Observations of the learners ``(B, L, F)`` and how many values were clipped in each ``(B, L)``."""
@@ -186,7 +214,7 @@ class AuctionController:
         next_state, transition = self.model.run_auction(state, learned, self._scripted_bids(state), lots)
         self._state, self.transition = next_state, transition
         rewards, parts = self.get_reward()
-        return StepResult(rewards, parts, next_state.elapsed >= self.horizon, transition)
+        return StepResult(rewards, parts, next_state.elapsed >= self._episode_length, transition)
 
     def get_reward(self) -> tuple[FloatArray, Mapping[str, FloatArray]]:
         """Reward of the learners ``(B, L)`` for the last interval, and its named parts [$]."""
@@ -255,6 +283,10 @@ class AuctionController:
 def _as_numbers(actions: AnyArray) -> AnyArray:
     try:
         values = np.asarray(actions)
-        return values if values.dtype.kind == "f" else values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        if values.dtype.kind == "f":
+            return values
+        if values.dtype.kind not in "biuO":
+            raise TypeError(f"their type is {values.dtype}")
+        return values.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor that still records gradients
         raise ActionError(f"actions are not an array of numbers: {error}") from error

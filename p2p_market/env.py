@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from p2p_market.errors import ActionError, ConfigError, EpisodeError, suggest
+from p2p_market.errors import ActionError, ConfigError, EpisodeError, UnknownNameError, suggest
 from p2p_market.types import AnyArray, Float32Array
 
 if TYPE_CHECKING:
@@ -98,17 +98,15 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
 
     @max_cycles.setter
     def max_cycles(self, intervals: int) -> None:
-        if intervals < 1:
-            raise ConfigError(f"max_cycles is {intervals!r}; expected at least 1 interval")
-        self.controller.horizon = int(intervals)
+        self.controller.horizon = intervals
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """Space of an agent's observations; the same object every time."""
-        return self.observation_spaces[agent]
+        return _space_of(agent, self.observation_spaces)
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
         """Space of an agent's actions; the same object every time."""
-        return self.action_spaces[agent]
+        return _space_of(agent, self.action_spaces)
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[Observations, Infos]:  # noqa: ARG002 (PettingZoo's signature)
         """Start a new episode.
@@ -147,6 +145,10 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         ActionError
             For a missing or unknown agent, a wrong shape, or ``nan``; the environment is as before.
         """
+        if not isinstance(actions, Mapping):
+            raise ActionError(
+                f"actions are {type(actions).__name__}; expected a dict from every live agent to its action"
+            )
         if not self.agents:
             if not self.controller.has_started:
                 raise EpisodeError("step() before reset(); call reset() first")
@@ -211,7 +213,10 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         if len(actions) != len(agents):
             unknown = [str(agent) for agent in actions if agent not in self.action_spaces]
             raise ActionError(f"action for unknown agent {_listed(unknown)}; the agents are {_listed(agents)}")
-        rows = [row if isinstance(row, np.ndarray) else np.asarray(row, dtype=np.float64) for row in rows]
+        rows = [
+            row if type(row) is np.ndarray and row.dtype.kind == "f" else _numbers_of(agent, row)
+            for agent, row in zip(agents, rows, strict=True)
+        ]
         if any(row.shape != shape for row in rows):
             agent, row = next((a, r) for a, r in zip(agents, rows, strict=True) if r.shape != shape)
             raise ActionError(f"action of {agent!r} has shape {row.shape}; expected {shape}")
@@ -232,6 +237,24 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         keys = tuple(values)
         rows = zip(*values.values(), strict=True)
         return {agent: dict(zip(keys, row, strict=True)) for agent, row in zip(self.possible_agents, rows, strict=True)}
+
+
+def _space_of(agent: str, spaces_by_agent: Mapping[str, spaces.Space[Any]]) -> spaces.Space[Any]:
+    try:
+        return spaces_by_agent[agent]
+    except KeyError:
+        raise UnknownNameError("agent", agent, spaces_by_agent) from None
+
+
+def _numbers_of(agent: str, action: Any) -> AnyArray:
+    """Turn an action that is not a float array into one."""
+    try:
+        values = np.asarray(action)
+        if values.dtype.kind not in "fiubO":
+            raise TypeError(f"its type is {values.dtype}")
+        return values.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor that still records gradients
+        raise ActionError(f"action of {agent!r} is not an array of numbers: {error}") from error
 
 
 def _listed(names: list[str], most: int = 5) -> str:

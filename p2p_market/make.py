@@ -15,12 +15,15 @@ from p2p_market.vector_env import AuctionVectorEnv, StepBuffers
 if TYPE_CHECKING:
     from pettingzoo.utils.env import AECEnv, ParallelEnv
 
+    from p2p_market.data.container import DataContainer
+
 
 def parallel_env(
     config: ConfigSource = None,
     *,
     render_mode: str | None = None,
     max_cycles: int | None = None,
+    data_container: DataContainer | None = None,
     overrides: Mapping[str, Any] | None = None,
     **keys: Any,
 ) -> AuctionEnv:
@@ -34,6 +37,8 @@ def parallel_env(
         ``None``, ``"human"``, ``"ansi"`` or ``"rgb_array"``.
     max_cycles
         Intervals an episode, in place of the configuration's.
+    data_container
+        Household data that you have in hand, in place of what the section ``data`` says.
     overrides
         Values by dotted key, e.g. ``{"market.mechanism": "pay_as_bid"}``.
     **keys
@@ -53,7 +58,7 @@ def parallel_env(
     ['household_0', 'household_1', 'household_2', 'household_3']
     """
     checked = load_config(config, _merged(overrides, keys, max_cycles))
-    return AuctionEnv(build_controller(checked), render_mode=render_mode)
+    return AuctionEnv(build_controller(checked, container=data_container), render_mode=render_mode)
 
 
 def raw_env(config: ConfigSource = None, **keywords: Any) -> AECEnv[str, Any, Any]:
@@ -76,6 +81,7 @@ def vector_env(
     num_envs: int = 1,
     max_cycles: int | None = None,
     buffers: StepBuffers | None = None,
+    data_container: DataContainer | None = None,
     overrides: Mapping[str, Any] | None = None,
     **keys: Any,
 ) -> AuctionVectorEnv:
@@ -91,11 +97,11 @@ def vector_env(
         Intervals an episode, in place of the configuration's.
     buffers
         Arrays that results are written into.
-    overrides, **keys
+    data_container, overrides, **keys
         As for `parallel_env`.
     """
     checked = load_config(config, _merged(overrides, keys, max_cycles))
-    return AuctionVectorEnv(build_controller(checked, num_markets=num_envs), buffers)
+    return AuctionVectorEnv(build_controller(checked, container=data_container, num_markets=num_envs), buffers)
 
 
 def _merged(overrides: Mapping[str, Any] | None, keys: Mapping[str, Any], max_cycles: int | None) -> dict[str, Any]:

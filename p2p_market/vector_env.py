@@ -83,8 +83,12 @@ class AuctionVectorEnv:
 
     @property
     def max_cycles(self) -> int:
-        """Intervals an episode."""
+        """Intervals an episode; a new value holds for episodes that start from then on."""
         return self.controller.horizon
+
+    @max_cycles.setter
+    def max_cycles(self, intervals: int) -> None:
+        self.controller.horizon = intervals
 
     def reset(
         self,
@@ -186,9 +190,14 @@ def _check_buffers(buffers: StepBuffers, num_markets: int, num_agents: int, num_
         "terminations": ((num_markets, num_agents), np.bool_),
         "truncations": ((num_markets, num_agents), np.bool_),
     }
+    if not isinstance(buffers, StepBuffers):
+        raise ConfigError(f"buffers are {type(buffers).__name__}; expected StepBuffers")
     for name, (shape, dtype) in expected.items():
         buffer = getattr(buffers, name)
+        wanted = f"expected a writeable array {shape} of {np.dtype(dtype)}"
+        if not isinstance(buffer, np.ndarray):
+            raise ConfigError(f"buffer {name!r} is {type(buffer).__name__}; {wanted}")
         if buffer.shape != shape or buffer.dtype != dtype:
-            raise ConfigError(
-                f"buffer {name!r} has shape {buffer.shape} and type {buffer.dtype}; expected {shape} {np.dtype(dtype)}"
-            )
+            raise ConfigError(f"buffer {name!r} has shape {buffer.shape} and type {buffer.dtype}; {wanted}")
+        if not buffer.flags.writeable:
+            raise ConfigError(f"buffer {name!r} is read-only; {wanted}")

@@ -1,7 +1,7 @@
 """The market on nineteen real homes for sixty-two days, against a recomputation that shares no code with the package.
 
-Meter data is read here with the ``csv`` module, tariffs are written out again, and with one plan the whole truthful market
-is worked out by hand: one bid level meets one ask level every half hour.
+Meter data is read here with the ``csv`` module, tariffs are written out again, and with one plan the whole truthful
+market is worked out by hand: one bid level meets one ask level every half hour.
 """
 
 import csv

@@ -53,10 +53,12 @@ def run(
     street = results.households["household"].n_unique()
     first, last = (f"{day:%Y-%m-%d}" for day in results.intervals["start"].gather([0, -1]).to_list())
     title = f"{checked.name}: {street} households, {checked.market.mechanism}, {first} to {last}"
-    table = Table(title=title, title_justify="left", show_header=False, box=box.SIMPLE)
+    table = Table(show_header=False, box=box.SIMPLE)
     table.add_column()
     table.add_column(justify="right")
     for label, value in describe(results.kpis):
         table.add_row(label, value)
+    console.print(title, style="bold", soft_wrap=True)
     console.print(table)
-    console.print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    written = ", ".join(sorted(path.name for path in folder.iterdir()))
+    console.print(f"written to {folder}: {written}", soft_wrap=True)

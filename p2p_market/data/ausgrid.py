@@ -12,10 +12,10 @@ from p2p_market.data.cache import cache_folder as resolve_cache_folder
 from p2p_market.data.cache import read_through
 from p2p_market.data.calendar import TimeLike
 from p2p_market.data.container import DataContainer
-from p2p_market.data.join import join_tables, repair_clock_changes
+from p2p_market.data.join import join_tables, repair_clock_changes, to_series
 from p2p_market.data.missing import POLICIES, settle_missing
-from p2p_market.data.official import CATEGORIES
-from p2p_market.data.official_reader import FileTable, read_official
+from p2p_market.data.official import CATEGORIES, SLOTS
+from p2p_market.data.official_reader import ROW_PRESENT, FileTable, read_official
 from p2p_market.data.selection import Customers, Months, select_intervals
 from p2p_market.data.sources import Paths, Source, find_sources
 from p2p_market.errors import UnknownNameError
@@ -89,7 +89,7 @@ def load_ausgrid(
     sources = find_sources(paths)
     wanted = ("GC", "GG", "CL") if include_controlled_load else ("GC", "GG")
     tables = _load_tables(sources, wanted, cache, cache_folder)
-    series = join_tables(sources, tables, customers, wanted)
+    series = to_series(join_tables(sources, tables, customers, wanted))
     del tables  # the joined copy is enough, and the peak of memory is lower
     if clock_changes == "repair":
         repair_clock_changes(series)
@@ -146,9 +146,12 @@ def ausgrid_frame(
     tables = _load_tables(sources, wanted, cache, cache_folder)
     frames = []
     for name in wanted:
-        series = join_tables(sources, tables, customers, (name,))
-        part = series.select(select_intervals(series.calendar, start, end, months))
-        households, intervals = np.nonzero(~part.missing[name].T)
+        joined = join_tables(sources, tables, customers, (name,))
+        series = to_series(joined)
+        rows = select_intervals(series.calendar, start, end, months)
+        part = series.select(rows)
+        present = np.repeat((joined.rows[name] & ROW_PRESENT) > 0, SLOTS, axis=0)[rows]
+        households, intervals = np.nonzero(present.T)
         frames.append(
             pl.DataFrame(
                 {

@@ -24,6 +24,7 @@ from p2p_market.data.atomic import atomic_path
 from p2p_market.data.official import CATEGORIES, SLOTS
 from p2p_market.data.official_reader import FileTable
 from p2p_market.data.sources import Source
+from p2p_market.errors import DataError
 from p2p_market.types import AnyArray
 
 LOADER_VERSION = 1
@@ -59,7 +60,11 @@ def read_through(
 
     What comes from the cache has the energy of the wanted categories only.
     """
-    entry = folder / "ausgrid" / f"v{LOADER_VERSION}" / f"{_key(source, folder)}.parquet"
+    try:
+        key = _key(source, folder)
+    except OSError as error:
+        raise DataError(f"{source.label} cannot be read: {error.strerror or error}; check the file") from error
+    entry = folder / "ausgrid" / f"v{LOADER_VERSION}" / f"{key}.parquet"
     table = _read(entry, categories)
     if table is None:
         table = parse(source)
@@ -107,8 +112,13 @@ def _write(table: FileTable, entry: Path) -> None:
     }
 
     def write(path: Path) -> None:
+        # in a single row group a column comes back in one piece, which NumPy can use without another copy
         pl.DataFrame(columns).write_parquet(
-            path, compression="lz4", statistics=False, metadata={_METADATA_KEY: json.dumps(description)}
+            path,
+            compression="lz4",
+            statistics=False,
+            row_group_size=max(len(columns["rows"]), 1),
+            metadata={_METADATA_KEY: json.dumps(description)},
         )
 
     _try_to_write(entry, write)
@@ -137,8 +147,8 @@ def _read(entry: Path, categories: Sequence[str]) -> FileTable | None:
 
 def _checksum(values: AnyArray) -> int:
     """Sum the bits as whole numbers: exact, fast, and any single damaged value shows."""
-    words = np.ascontiguousarray(values).view(np.uint32 if values.dtype == np.float32 else np.uint8)
-    return int(words.sum(dtype=np.uint64))
+    # a table has 48 intervals a day, so every column is a whole number of 8-byte words
+    return int(np.ascontiguousarray(values).view(np.uint64).sum(dtype=np.uint64))
 
 
 def _try_to_write(path: Path, write: Callable[[Path], object]) -> None:

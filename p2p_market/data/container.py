@@ -25,6 +25,8 @@ __all__ = ["DataContainer", "Gap", "GapReport", "HouseholdArrays", "Quality", "Q
 
 QualityArray = npt.NDArray[np.uint8]
 
+_INFINITY_BITS = np.float32(np.inf).view(np.uint32)
+
 
 class HouseholdArrays(NamedTuple):
     """What the market core reads of a data set; T intervals, H households."""
@@ -109,7 +111,7 @@ class DataContainer:
         _check_capacity(capacity, ids)
         object.__setattr__(self, "pv_capacity", capacity)
         quality = _read_only(self.quality, np.uint8, shape, "quality")
-        if (quality.max(initial=0) & Quality.MISSING) or (quality & Quality.MISSING).any():
+        if quality.max(initial=0) >= Quality.MISSING and (quality & Quality.MISSING).any():
             row, column = np.argwhere(quality & Quality.MISSING)[0]
             raise DataError(
                 f"the reading of customer {ids[column]} at {self.calendar.start[row]} is marked missing; "
@@ -159,7 +161,7 @@ class DataContainer:
         shape = demand_array.shape
         pv_array = np.zeros(shape, np.float32) if pv is None else _as_float32(pv, "pv")
         if pv_capacity is None:
-            pv_capacity = pv_array.max(axis=0, initial=0.0) / calendar.interval_hours
+            pv_capacity = pv_array.max(axis=0, initial=0.0).astype(np.float64) / calendar.interval_hours
         return cls(
             demand=demand_array,
             pv=pv_array,
@@ -316,10 +318,13 @@ def _check_ids(ids: Sequence[str]) -> None:
 
 
 def _check_energy(energy: Float32Array, name: str, calendar: Calendar, ids: Sequence[str]) -> None:
-    # a minimum is nan as soon as one entry is, so two passes find every fault
-    if energy.min() >= 0 and energy.max() < np.inf:
+    # read as whole numbers, float32 that are finite and not negative are those below infinity: one fast pass
+    if energy.view(np.uint32).max() < _INFINITY_BITS:
         return
-    row, column = np.argwhere(~((energy >= 0) & (energy < np.inf)))[0]
+    faults = np.argwhere(~((energy >= 0) & (energy < np.inf)))
+    if not len(faults):  # a negative zero
+        return
+    row, column = faults[0]
     raise DataError(
         f"{name} of customer {ids[column]} at {calendar.start[row]} is {energy[row, column]} kWh; "
         "expected a finite number >= 0"

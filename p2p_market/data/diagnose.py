@@ -30,11 +30,11 @@ _FIRST_SLOT = len(LEADING_COLUMNS)
 def diagnose(content: bytes, label: str) -> None:
     """Raise a DataError for the first fault of a file in the official layout; return if there is none."""
     text = content.replace(b"\r\r\n", b"\n").decode("utf-8", "replace")
-    header = find_header(text.splitlines()[:20], label)
+    header = find_header(text.split("\n", 20)[:20], label)
     lines = io.StringIO(text, newline="")
     for _ in range(header.num_lines):
         lines.readline()
-    rows = [(number, row) for number, row in _rows(lines, header.num_lines) if any(row)]
+    rows = [(number, row) for number, row in _rows(lines, header.num_lines, label) if any(row)]
     dates = {row[4] for _, row in rows if len(row) > 4}
     style = detect_date_format(dates)
     seen: dict[tuple[str, str, str], int] = {}
@@ -63,9 +63,20 @@ def diagnose(content: bytes, label: str) -> None:
             )
 
 
-def _rows(lines: io.StringIO, offset: int) -> list[tuple[int, list[str]]]:
+def _rows(lines: io.StringIO, offset: int, label: str) -> list[tuple[int, list[str]]]:
     reader = csv.reader(lines)
-    return [(offset + reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    rows: list[tuple[int, list[str]]] = []
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return rows
+        except csv.Error as error:
+            raise DataError(
+                f"{label}, line {offset + reader.line_num}: not a line of text ({error}); the file is damaged, "
+                "so download or copy it again"
+            ) from None
+        rows.append((offset + reader.line_num, [cell.strip() for cell in row]))
 
 
 def _check_leading(row: list[str], place: str, style: str) -> None:

@@ -18,7 +18,7 @@ from p2p_market.types import BoolArray, FloatArray
 
 TIMEZONE = "Australia/Sydney"
 
-_ONE_O_THIRTY, _TWO, _TWO_THIRTY, _THREE = 3, 4, 5, 6  # slots of the half hours that start then
+_HALF_PAST_ONE, _TWO, _THREE = 3, 4, 6  # slots of the half hours that start then
 
 
 def join_tables(
@@ -26,12 +26,8 @@ def join_tables(
     tables: Sequence[FileTable],
     customers: Customers | None,
     categories: Sequence[str],
-) -> Series:
-    """Return the chosen customers over all days from the first to the last of any file.
-
-    What counts as missing: a day without GC row; a day without GG row, unless the home has no GG row at all
-    and its capacity is 0 (no PV); a day without CL row between a home's first and last CL row (before and
-    after, and in homes without any, there is no controlled load).
+) -> FileTable:
+    """Return the chosen customers and categories over all days from the first to the last of any file.
 
     Raises
     ------
@@ -61,17 +57,31 @@ def join_tables(
                 raise _overlap(sources, tables, int(number), place)
             old[:, here] |= new
             readings = energy[name][first * SLOTS : stop * SLOTS]
-            # days without a row hold zeros, so adding lays files with different days over each other
-            readings[:, here] += table.energy[name][:, there]
+            if (old[:, here] != new).any():
+                # days without a row hold zeros, so adding lays files with different days over each other
+                readings[:, here] += table.energy[name][:, there]
+            else:
+                readings[:, here] = table.energy[name][:, there]
+    return FileTable(ids, first_day, energy, rows, capacity)
 
-    absent = {name: _find_absent(name, (flags & ROW_PRESENT) > 0, capacity) for name, flags in rows.items()}
-    estimated = np.any([(flags & ROW_ESTIMATED) > 0 for flags in rows.values()], axis=0)
+
+def to_series(joined: FileTable) -> Series:
+    """Return the half hours of joined files, with what is missing and what is estimated.
+
+    What counts as missing: a day without GC row; a day without GG row, unless the home has no GG row at all
+    and its capacity is 0 (no PV); a day without CL row between a home's first and last CL row (before and
+    after, and in homes without any, there is no controlled load).
+    """
+    absent = {
+        name: _find_absent(name, (flags & ROW_PRESENT) > 0, joined.capacity) for name, flags in joined.rows.items()
+    }
+    estimated = np.any([(flags & ROW_ESTIMATED) > 0 for flags in joined.rows.values()], axis=0)
     return Series(
-        calendar=Calendar.regular(first_day, num_days * SLOTS, INTERVAL_MINUTES, TIMEZONE),
-        customer_ids=ids,
-        energy=energy,
+        calendar=Calendar.regular(joined.first_day, joined.num_days * SLOTS, INTERVAL_MINUTES, TIMEZONE),
+        customer_ids=joined.customer_ids,
+        energy=joined.energy,
         missing={name: np.repeat(mask, SLOTS, axis=0) for name, mask in absent.items() if mask.any()},
-        capacity=capacity,
+        capacity=joined.capacity,
         quality=np.repeat(estimated * np.uint8(Quality.ESTIMATED), SLOTS, axis=0),
     )
 
@@ -85,17 +95,17 @@ def repair_clock_changes(series: Series) -> None:
     calendar = series.calendar
     starts = np.flatnonzero(calendar.clock_change & (calendar.slot == 0))
     for midnight in starts:
+        two, three = midnight + _TWO, midnight + _THREE
         forward = calendar.daylight_saving[midnight + SLOTS - 1]
-        two, half_past = midnight + _TWO, midnight + _TWO_THIRTY
         for values in series.energy.values():
+            recorded = values[two:three].copy()
             if forward:
-                before, after = values[midnight + _ONE_O_THIRTY], values[midnight + _THREE]
-                skipped = (values[two] == 0) & (values[half_past] == 0)
-                values[two] = np.where(skipped, before + (after - before) / 3, values[two])
-                values[half_past] = np.where(skipped, before + (after - before) * (2 / 3), values[half_past])
+                before, after = values[midnight + _HALF_PAST_ONE], values[midnight + _THREE]
+                line = before + (after - before) * np.array([[1 / 3], [2 / 3]], np.float32)
+                values[two:three] = np.where((recorded == 0).all(axis=0), line, recorded)
             else:
-                values[two : half_past + 1] /= 2
-        series.quality[two : half_past + 1] |= np.uint8(Quality.REPAIRED)
+                values[two:three] /= 2
+            series.quality[two:three] |= (values[two:three] != recorded) * np.uint8(Quality.REPAIRED)
 
 
 def _common_columns(ids: tuple[str, ...], of_table: tuple[str, ...]) -> tuple[Index, Index]:

@@ -132,8 +132,8 @@ def fill(series: Series, customers: set[str]) -> None:
                 continue
             lacking = mask[:, column].copy()
             values = series.energy[category][:, column].astype(np.float64)
-            left = _fill_period(values, lacking, 7 * slots)
-            left = _fill_period(values, left, slots) if left.any() else left
+            left = _fill_period(values, lacking, lacking, 7 * slots)
+            left = _fill_period(values, lacking, left, slots) if left.any() else left
             if left.any():
                 raise DataError(
                     f"customer {name} has no reading of {category} from which {int(left.sum())} missing "
@@ -144,19 +144,19 @@ def fill(series: Series, customers: set[str]) -> None:
             mask[:, column] = False
 
 
-def _fill_period(values: FloatArray, missing: BoolArray, period: int) -> BoolArray:
-    """Fill from the nearest whole periods, in place; return what is still missing."""
+def _fill_period(values: FloatArray, missing: BoolArray, wanted: BoolArray, period: int) -> BoolArray:
+    """Fill the wanted readings from whole periods away, in place; return those without any donor."""
     padding = -len(values) % period
     table = np.pad(values, (0, padding)).reshape(-1, period)
     lacks = np.pad(missing, (0, padding), constant_values=True).reshape(-1, period)
-    wanted = np.pad(missing, (0, padding)).reshape(-1, period)
-    filled, left = table.copy(), wanted.copy()
+    gaps = np.pad(wanted, (0, padding)).reshape(-1, period)
+    filled, left = table.copy(), gaps.copy()
     periods = np.arange(len(table))
-    for row in np.flatnonzero(wanted.any(axis=1)):
+    for row in np.flatnonzero(gaps.any(axis=1)):
         nearest = np.argsort(np.abs(periods - row), kind="stable")
         donors = ~lacks[nearest]
         donors &= np.cumsum(donors, axis=0) <= NUM_DONORS
-        found = wanted[row] & donors.any(axis=0)
+        found = gaps[row] & donors.any(axis=0)
         chosen = np.where(donors[:, found], table[nearest][:, found], np.nan)
         filled[row, found] = np.nanmedian(chosen, axis=0)
         left[row, found] = False

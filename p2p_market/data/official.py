@@ -80,7 +80,10 @@ _REMEDY = "For data of your own use load_table (own CSV or Parquet), which takes
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line.lstrip("\ufeff").rstrip("\r\n")]), [])]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line.lstrip("\ufeff").rstrip("\r\n")]), [])]
+    except csv.Error:  # not text: a binary file, say
+        return []
 
 
 def _same_name(cell: str, name: str) -> bool:

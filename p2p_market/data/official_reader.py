@@ -38,7 +38,7 @@ _MAX_EMPTY_SHARE = 3  # days in the span of the dates for each day that has a ro
 
 @dataclass(frozen=True)
 class FileTable:
-    """The content of one official CSV on a full grid of days; D days, H customers."""
+    """The content of official files on a full grid of days; D days, H customers."""
 
     customer_ids: tuple[str, ...]
     first_day: np.datetime64
@@ -52,7 +52,7 @@ class FileTable:
     @property
     def num_days(self) -> int:
         """D, from the first to the last date of the file."""
-        return len(self.rows["GC"])
+        return len(next(iter(self.rows.values())))
 
 
 def scan_official(source: Source) -> pl.LazyFrame:
@@ -187,4 +187,4 @@ def _encode(customers: pl.Series) -> tuple[tuple[str, ...], IntArray]:
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key that puts "2" before "10" and "home_2" before "home_10"."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -183,7 +183,7 @@ def _parse_times(table: Table, text: pl.Series) -> pl.Series:
     raise DataError(
         f"{table.place(row)}, column {table.format.time!r}: {value!r} cannot be read as {expected}; for "
         "another "
-        "form set time_format in TableFormat, for example '%d/%m/%Y %H:%M' (nothing is guessed)"
+        "form give time_format, for example '%d/%m/%Y %H:%M' (nothing is guessed)"
     )
 
 
@@ -201,18 +201,18 @@ def find_interval(table: Table, readings: Readings) -> int:
     later, earlier = order[1:][same], order[:-1][same]
     if (steps == 0).any():
         first = int((steps == 0).argmax())
+        earlier_row, later_row = sorted((int(readings.row[earlier[first]]), int(readings.row[later[first]])))
+        reading = later[first] if readings.row[later[first]] == later_row else earlier[first]
         raise DataError(
-            f"{_who_and_when(table, readings, int(later[first]))} is there twice (also in row "
-            f"{int(readings.row[earlier[first]])}); remove one. If this is the hour that a clock shows "
-            "twice when "
-            "it is put back, keep one of the two or add them up"
+            f"{_who_and_when(table, readings, int(reading))} is there twice (also in "
+            f"{table.position(earlier_row)}); remove one. If this is the hour that a clock shows twice when it is "
+            "put back, keep one of the two or add them up"
         )
     interval = table.format.interval_minutes
     if interval is None:
         if not len(steps):
             raise DataError(
-                f"{table.label} has one time a household, so the interval length cannot be found; "
-                "set interval_minutes in TableFormat"
+                f"{table.label} has one time a household, so the interval length cannot be found; give interval_minutes"
             )
         lengths, counts = np.unique(steps, return_counts=True)
         interval = int(lengths[counts.argmax()])

@@ -1,7 +1,7 @@
 """The sun: where it stands, how bright a clear sky is, and what of it a tilted roof receives.
 
-Published closed-form equations, vectorised over time and in plain NumPy, so that the synthetic community needs no
-solar library at run time. ``pvlib`` is used in the tests only, as an independent check.
+Published closed-form equations, vectorised over time and in plain NumPy, so that the synthetic community
+needs no solar library at run time. ``pvlib`` is used in the tests only, as an independent check.
 
 Angles are radians unless a name ends in ``_degrees``; azimuths run clockwise from north (east = 90 degrees);
 irradiance is in W/m².
@@ -10,11 +10,13 @@ References
 ----------
 .. [1] J. J. Michalsky, "The Astronomical Almanac's algorithm for approximate solar position (1950-2050)",
    Solar Energy 40 (3), 227-235 (1988).
-.. [2] J. A. Duffie, W. A. Beckman, "Solar Engineering of Thermal Processes", 4th ed., Wiley (2013), chapters 1, 2.
-.. [3] B. Haurwitz, "Insolation in relation to cloudiness and cloud density", J. Meteorology 2, 154-166 (1945), in
-   the form given by M. J. Reno, C. W. Hansen, J. S. Stein, Sandia report SAND2012-2389 (2012), equation 20.
-.. [4] D. G. Erbs, S. A. Klein, J. A. Duffie, "Estimation of the diffuse radiation fraction for hourly, daily and
-   monthly-average global radiation", Solar Energy 28 (4), 293-302 (1982).
+.. [2] J. A. Duffie, W. A. Beckman, "Solar Engineering of Thermal Processes", 4th ed., Wiley (2013),
+   chapters 1 and 2.
+.. [3] B. Haurwitz, "Insolation in relation to cloudiness and cloud density", J. Meteorology 2, 154-166
+   (1945), in the form given by M. J. Reno, C. W. Hansen, J. S. Stein, "Global horizontal irradiance clear sky
+   models", Sandia report SAND2012-2389 (2012).
+.. [4] D. G. Erbs, S. A. Klein, J. A. Duffie, "Estimation of the diffuse radiation fraction for hourly, daily
+   and monthly-average global radiation", Solar Energy 28 (4), 293-302 (1982).
 .. [5] B. Y. H. Liu, R. C. Jordan, "The long-term average performance of flat-plate solar-energy collectors",
    Solar Energy 7 (2), 53-74 (1963).
 """
@@ -40,7 +42,8 @@ class SolarPosition:
     Attributes
     ----------
     east, north, up : ndarray (T,)
-        Components of the unit vector towards the sun; ``up`` is the cosine of the zenith angle, negative at night.
+        Components of the unit vector towards the sun; ``up`` is the cosine of the zenith angle, negative at
+        night.
     eccentricity : ndarray (T,)
         (mean distance / distance)², about 1.035 in early January and 0.966 in early July.
     """
@@ -62,7 +65,7 @@ def solar_position(
     longitude_degrees: float,
     utc_offset_hours: float,
 ) -> SolarPosition:
-    """Return where the sun stands: low-precision formulas of the Astronomical Almanac, as given by Michalsky [1]_.
+    """Return where the sun stands, by the low-precision formulas of the Astronomical Almanac [1]_.
 
     Parameters
     ----------
@@ -75,8 +78,8 @@ def solar_position(
 
     Notes
     -----
-    Stated for 1950 to 2050 with an error of 0.01 degrees; refraction is left out. The direction follows from declination
-    and hour angle as in [2]_, section 1.6.
+    Stated for 1950 to 2050 with an error of 0.01 degrees; refraction is left out. The direction follows from
+    declination and hour angle as in [2]_, section 1.6.
     """
     noon_of_2000 = np.datetime64("2000-01-01T12:00:00", "s")
     seconds = (standard_time.astype("datetime64[s]") - noon_of_2000).astype(np.float64)
@@ -163,7 +166,7 @@ def tilted_irradiance(
     Returns
     -------
     ndarray (T,)
-        ``beam · cos(incidence) / cos(zenith) + diffuse · (1 + cos tilt)/2 + global · albedo · (1 - cos tilt)/2``.
+        ``beam·cos(incidence)/cos(zenith) + diffuse·(1 + cos(tilt))/2 + global·albedo·(1 - cos(tilt))/2``
     """
     east, north, up = roof_normal(tilt_degrees, azimuth_degrees)
     cos_incidence = position.east * east + position.north * north + position.up * up

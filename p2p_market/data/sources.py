@@ -94,7 +94,12 @@ def check_exists(path: Path) -> None:
 
 def read_header_lines(source: Source) -> list[str]:
     """Return the first lines of a source."""
-    return source.read(_HEAD_BYTES).decode("utf-8", "replace").splitlines()
+    return split_lines(source.read(_HEAD_BYTES))
+
+
+def split_lines(content: bytes) -> list[str]:
+    """Split a text as CSV readers do; some copies end their lines with two carriage returns."""
+    return content.replace(b"\r\r\n", b"\n").decode("utf-8", "replace").split("\n")
 
 
 def _sources_of_file(path: Path) -> list[Source]:
@@ -110,7 +115,7 @@ def _sources_of_file(path: Path) -> list[Source]:
     members = sorted(name for name in names if name.lower().endswith(".csv") and not name.startswith("__MACOSX/"))
     if not members:
         held = ", ".join(names[:5]) or "nothing"
-        raise DataError(f"{path} holds no CSV file (it holds: {held}); give an archive of the Ausgrid CSV files")
+        raise DataError(f"{path} holds no CSV file (it holds: {held}); give an archive of Ausgrid CSV files")
     return [Source(path, member) for member in members]
 
 
@@ -123,6 +128,11 @@ def _sources_of_folder(folder: Path) -> list[Source]:
         shown = ", ".join(path.name for path in files[:5]) + (", …" if len(files) > 5 else "")
         raise DataError(f"no file in the folder {folder} has the official Ausgrid layout (found: {shown})")
     return official
+
+
+def is_official(path: Path) -> bool:
+    """Tell whether a file is a zip archive or starts as an official file does."""
+    return path.suffix.lower() == ".zip" or _is_official(Source(path))
 
 
 def _is_official(source: Source) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 import polars as pl
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableFormat:
-    """How a table of your own is laid out. The defaults read what `DataContainer.dataset` writes.
+    """How a table of your own is laid out. The defaults read a written `DataContainer.dataset`.
 
     A **long** table has one row a household and interval; a **wide** one has one row an interval and columns
     named by a prefix and the household (``demand_12``, ``pv_12``).
     """
 
     layout: Literal["auto", "long", "wide"] = "auto"
-    """``auto``: long if there is a customer column, else wide."""
+    """Auto means long if there is a customer column, else wide."""
     time: str = "start"
     """Column of the clock times (naive local)."""
     customer: str = "customer"
@@ -50,7 +51,7 @@ class TableFormat:
     interval_minutes: int | None = None
     """Length of an interval [min]; by default found from the times."""
     time_format: str | None = None
-    """How text times are written (``strptime`` codes, such as ``%d/%m/%Y %H:%M``); ISO by default."""
+    """How text times are written (strptime codes, such as %d/%m/%Y %H:%M); ISO by default."""
     timezone: str | None = None
     """Zone whose daylight saving the clock follows; None for a clock that never changes."""
 
@@ -59,6 +60,41 @@ class TableFormat:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UnknownNameError(f"table {name}", getattr(self, name), known)
+
+
+class TableOptions(TypedDict, total=False):
+    """The fields of `TableFormat` as keywords."""
+
+    layout: Literal["auto", "long", "wide"]
+    time: str
+    customer: str
+    demand: str
+    pv: str
+    controlled_load: str
+    capacity: str
+    quality: str
+    demand_prefix: str
+    pv_prefix: str
+    label: Literal["start", "end"]
+    unit: Literal["kWh", "kW"]
+    interval_minutes: int | None
+    time_format: str | None
+    timezone: str | None
+
+
+def make_format(options: TableOptions) -> TableFormat:
+    """Return the format with some fields changed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such field, or a field has no such choice.
+    """
+    known = [field.name for field in dataclasses.fields(TableFormat)]
+    for name in options:
+        if name not in known:
+            raise UnknownNameError("table option", name, known)
+    return TableFormat(**options)
 
 
 @dataclass(frozen=True)
@@ -73,8 +109,11 @@ class Table:
 
     def place(self, row: int) -> str:
         """Name a row."""
-        where = f"line {row + self.first_line}" if self.first_line else f"row {row}"
-        return f"{self.label}, {where}"
+        return f"{self.label}, {self.position(row)}"
+
+    def position(self, row: int) -> str:
+        """Name a row within the table."""
+        return f"line {row + self.first_line}" if self.first_line else f"row {row}"
 
     def column(self, name: str, purpose: str) -> pl.Series:
         """Return a column that has to be there."""
@@ -85,7 +124,11 @@ class Table:
         raise DataError(
             f"{self.label} has no column {name!r} ({purpose}){suggest(name, there)}; it has "
             f"{', '.join(there[:8])}{', …' if len(there) > 8 else ''}. "
-            + ("Official Ausgrid files are read by load_ausgrid." if official else "Name it in TableFormat.")
+            + (
+                "Official Ausgrid files are read by load_ausgrid."
+                if official
+                else "Name the column with an option of load_table."
+            )
         )
 
     def numbers(self, name: str) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import polars as pl
@@ -17,19 +17,21 @@ from p2p_market.data.missing import POLICIES, Series, settle_missing
 from p2p_market.data.readings import Readings, find_interval, read_table
 from p2p_market.data.selection import Customers, Months, select_customers, select_intervals
 from p2p_market.data.sources import check_exists
-from p2p_market.data.table import Table, TableFormat, to_polars
+from p2p_market.data.table import Table, TableFormat, TableOptions, make_format, to_polars
 from p2p_market.errors import DataError, UnknownNameError
 from p2p_market.types import Float32Array, FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TableFormat", "from_frame", "load_table"]
+__all__ = ["TIMEZONE_KEY", "TableFormat", "from_frame", "load_table"]
+
+TIMEZONE_KEY = "p2p_market.timezone"
+"""Where a Parquet file written by the package keeps the zone of its clock."""
 
 
 def load_table(
     path: str | Path,
-    table_format: TableFormat | None = None,
     *,
     customers: Customers | None = None,
     start: TimeLike | None = None,
@@ -37,15 +39,19 @@ def load_table(
     months: Months | None = None,
     pv_capacity: Mapping[str, float] | None = None,
     missing: str = "error",
+    **options: Unpack[TableOptions],
 ) -> DataContainer:
     """Load a CSV or Parquet file of your own; parameters and errors as `from_frame`."""
     path = Path(path)
-    table_format = table_format or TableFormat()
+    table_format = make_format(options)
     check_exists(path)
     try:
         match path.suffix.lower():
             case ".parquet" | ".pq":
                 frame = pl.read_parquet(path)
+                zone = pl.read_parquet_metadata(path).get(TIMEZONE_KEY)
+                if table_format.timezone is None and zone:
+                    table_format = dataclasses.replace(table_format, timezone=zone)
             case ".csv":
                 # the whole file decides on a column's type, and names such as 007 stay as they are
                 frame = pl.read_csv(
@@ -66,7 +72,6 @@ def load_table(
 
 def from_frame(
     frame: pl.DataFrame | pl.LazyFrame | pd.DataFrame,
-    table_format: TableFormat | None = None,
     *,
     customers: Customers | None = None,
     start: TimeLike | None = None,
@@ -74,6 +79,7 @@ def from_frame(
     months: Months | None = None,
     pv_capacity: Mapping[str, float] | None = None,
     missing: str = "error",
+    **options: Unpack[TableOptions],
 ) -> DataContainer:
     """Build a container from a polars or pandas frame.
 
@@ -81,8 +87,6 @@ def from_frame(
     ----------
     frame
         The table. A null or nan is a missing reading.
-    table_format
-        Names of the columns, unit, label, …; see `TableFormat`.
     customers, start, end, months
         What to keep, as in `DataContainer.select`.
     pv_capacity
@@ -90,6 +94,8 @@ def from_frame(
         household's generation shows.
     missing
         What to do about missing intervals, one of `p2p_market.data.missing.POLICIES`.
+    **options
+        How the table is laid out, by the names of `TableFormat`: names of columns, ``unit``, ``label``, …
 
     Returns
     -------
@@ -103,9 +109,9 @@ def from_frame(
         intervals are irregular or not 5 to 60 minutes long, a reading is negative or infinite, or intervals
         are missing under ``"error"``.
     UnknownNameError
-        For an unknown policy.
+        For an unknown policy or option.
     """
-    table = Table(to_polars(frame), table_format or TableFormat(), "the frame")
+    table = Table(to_polars(frame), make_format(options), "the frame")
     return _build(table, (customers, start, end, months), pv_capacity, missing)
 
 

@@ -66,18 +66,27 @@ def test_sums_of_tenths_mean_tenths(case, book):
 
 @pytest.mark.parametrize("ties", ["prorata", "priority"])
 @pytest.mark.parametrize("case", CASES)
-@given(book=float_books())
-def test_quantities_that_drift_do_not_move_a_level_without_a_grid(case, ties, book):
+@given(book=float_books(), scale=st.sampled_from([1.0, 1.0, 2.0**-40, 2.0**30]))
+def test_quantities_that_drift_do_not_move_a_level_without_a_grid(case, ties, book, scale):
     mechanism, options, rule = CASES[case]
     _, quantity, tenths_of_price, tenths_of_quantity = book
     price = np.array(tenths_of_price) / 10
     answer = clear_exactly(
         [Fraction(p, 10) for p in tenths_of_price], [Fraction(q, 10) for q in tenths_of_quantity], rule, ties
     )
-    clearing = p2p_market.clear(price, quantity, mechanism, ties=ties, **options)
+    clearing = p2p_market.clear(price, scale * quantity, mechanism, ties=ties, **options)
     np.testing.assert_array_equal(clearing.filled != 0, numbers(answer.filled) != 0)  # no dust
-    np.testing.assert_allclose(clearing.filled, numbers(answer.filled), rtol=1e-14)
+    np.testing.assert_allclose(clearing.filled, scale * numbers(answer.filled), rtol=1e-14)
     np.testing.assert_allclose(clearing.unit_price, numbers(answer.unit_price), rtol=1e-13)
+
+
+@pytest.mark.parametrize("mechanism", ["uniform_price", "pay_as_bid", "pairwise_midpoint"])
+def test_dust_does_not_trade_or_set_a_price(mechanism):
+    """Orders of less than 1e-12 of a market's volume are rounding noise of a device or a meter, not a trade."""
+    clearing = p2p_market.clear([0.30, 0.10, 0.20, 0.25], [1e-14, -1e-14, 1.0, -1.0], mechanism)
+    assert clearing.traded == 0
+    assert not clearing.filled.any()
+    assert np.isnan([clearing.price_low, clearing.price_high, clearing.clearing_price]).all()
 
 
 @pytest.mark.parametrize("grid", [{}, {"price_tick": 0.01, "energy_unit": 0.1}])

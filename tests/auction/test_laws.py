@@ -250,7 +250,7 @@ def _totals(clearing: Clearing) -> Clearing:
 
 @every_variant
 @some
-@given(book=crossing_books, power=st.sampled_from([-3, -1, 1, 5]), ties=TIES)
+@given(book=crossing_books, power=st.sampled_from([-50, -3, 1, 30]), ties=TIES)
 def test_scaling_by_a_power_of_two_is_exact(variant, book, power, ties):
     if not promise(variant, "scale_equivariant"):
         pytest.skip("not promised")
@@ -289,6 +289,18 @@ def test_a_market_of_a_batch_is_the_same_market_alone(variant, batch, fees, grid
     together = run(variant, price, quantity, **rules)
     for b in range(len(batch)):
         assert_identical(run(variant, price[b], quantity[b], **rules), together, b)
+
+
+@every_variant
+@few
+@given(batch=batches(), power=st.sampled_from([-40, 30]))
+def test_a_market_of_another_scale_beside_it_changes_nothing(variant, batch, power):
+    """What counts as rounding noise is a matter of each market's own volume."""
+    price, quantity = stack(batch)
+    quantity[0] *= 2.0**power
+    together = run(variant, price, quantity)
+    for b in range(len(batch)):
+        assert_identical(run(variant, price[b], quantity[b]), together, b)
 
 
 @every_variant
@@ -374,6 +386,14 @@ def test_random_ties_fill_one_order_after_the_other(book, seed):
     np.testing.assert_array_equal(clearing.clearing_price, prorata.clearing_price)
     partly = (clearing.filled != 0) & (clearing.filled != book.quantity)
     assert partly.sum() <= 1  # the two sides are never both cut
+
+
+def test_every_market_of_a_batch_has_lots_of_its_own():
+    price, quantity = np.full((64, 3), 0.3), np.tile([1.0, 1.0, -1.0], (64, 1))
+    winners = run("uniform_price", price, quantity, ties="random", seed=4).filled[:, 0]
+    assert 16 <= winners.sum() <= 48
+    fewer = run("uniform_price", price[:40], quantity[:40], ties="random", seed=4).filled[:, 0]
+    np.testing.assert_array_equal(fewer, winners[:40])
 
 
 def test_a_generator_is_drawn_from():

@@ -1,0 +1,272 @@
+"""The laws of one interval on random streets: energy, money, individual rationality, and where the gains go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from p2p_market.auction.mechanisms import MECHANISMS
+from p2p_market.build import build_controller
+from p2p_market.config_loading import load_config
+from p2p_market.controller import AuctionController
+from p2p_market.data.calendar import Calendar
+from p2p_market.data.container import DataContainer
+from p2p_market.model import Transition
+
+ORDER_BASED = [name for name, entry in MECHANISMS.items() if not entry.is_pool]
+RATIONAL = [name for name, entry in MECHANISMS.items() if entry.promises.individually_rational]
+PLANS: list[Any] = [
+    "flat",
+    "agl_time_of_use",
+    {"flat": 0.5, "agl_time_of_use": 0.5},
+    {"flat": 0.2, "agl_time_of_use": 0.3, "origin_time_of_use": 0.5},
+]
+FREE = {"trading_fee_dollars_per_kwh": 0.0}
+FEES: list[dict[str, float]] = [
+    FREE,
+    FREE,
+    {"trading_fee_dollars_per_kwh": 0.013},
+    {"network_fee_dollars_per_kwh": 0.02, "buyer_share_of_fees": 0.25},
+    {"trading_fee_share_of_price": 0.1},
+    {
+        "trading_fee_dollars_per_kwh": 0.01,
+        "network_fee_dollars_per_kwh": 0.007,
+        "trading_fee_share_of_price": 0.05,
+        "buyer_share_of_fees": 1.0,
+    },
+]
+NUM_INTERVALS = 6
+EXAMPLES = settings(max_examples=60, deadline=None)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A street, its market, and who bids how."""
+
+    demand: np.ndarray  # (T, N) [kWh]
+    pv: np.ndarray  # (T, N) [kWh]
+    overrides: dict[str, Any]
+    num_learners: int
+    action_seed: int
+
+    def play(self) -> list[tuple[AuctionController, Transition, np.ndarray]]:
+        """The intervals of two markets: controller, transition, rewards (B, N) or (B, 0)."""
+        num_homes = self.demand.shape[1]
+        container = DataContainer.from_arrays(
+            demand=self.demand, pv=self.pv, calendar=Calendar.regular("2013-01-14 10:00", len(self.demand))
+        )
+        config = load_config(
+            {"street": {"households": "all"}, "episode": {"num_intervals": NUM_INTERVALS}},
+            {"population.learners": self.num_learners, **self.overrides},
+        )
+        controller = build_controller(config, container=container, num_markets=2)
+        assert controller.get_size() == (2, num_homes)
+        controller.reset(seed=0)
+        rng = np.random.default_rng(self.action_seed)
+        played = []
+        for _ in range(NUM_INTERVALS):
+            components = controller.get_action_space().shape[0]
+            actions = rng.uniform(-1.3, 1.3, (2, self.num_learners, components)) if self.num_learners else None
+            result = controller.run_auction(actions)
+            played.append((controller, result.transition, result.rewards))
+        return played
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+    *,
+    mechanisms: list[str] = list(MECHANISMS),  # noqa: B006 - never changed
+    plans: list[Any] = PLANS,
+    fees: list[dict[str, float]] = FEES,
+    bidders: str | None = None,
+) -> Case:
+    """Streets of 1 to 12 homes; `bidders` fixes one scripted policy for all, None lets anybody learn."""
+    num_homes = draw(st.integers(1, 12))
+    watt_hours = st.one_of(st.integers(0, 3000), st.sampled_from([0, 1, 500, 1000]))
+    readings = st.lists(watt_hours, min_size=num_homes, max_size=num_homes)
+    rows = NUM_INTERVALS + 1
+    demand, pv = (np.array([draw(readings) for _ in range(rows)]) / 1000.0 for _ in range(2))
+    has_pv = np.array(draw(st.lists(st.booleans(), min_size=num_homes, max_size=num_homes)))
+    overrides = {
+        "market.mechanism": draw(st.sampled_from(mechanisms)),
+        "tariff.plan": draw(st.sampled_from(plans)),
+        "market.ties": draw(st.sampled_from(["prorata", "priority", "random"])),
+        "market.price_tick_dollars_per_kwh": draw(st.sampled_from([0.0001, 0.01, None])),
+        "market.audit": True,
+        "reward.scale": draw(st.sampled_from([1.0, 2.0, 0.3])),
+        "scenario.action": draw(st.sampled_from(["price", "price_quantity"])),
+        "seed": draw(st.integers(0, 3)),
+        "population.scripted": bidders or draw(st.sampled_from(["truthful", "zero_intelligence", "grid_only"])),
+        **{f"market.{key}": value for key, value in draw(st.sampled_from(fees)).items()},
+    }
+    num_learners = 0 if bidders else draw(st.sampled_from([num_homes, num_homes, num_homes // 2, 0]))
+    return Case(demand, pv * has_pv, overrides, num_learners, draw(st.integers(0, 1000)))
+
+
+def assert_close(actual: np.ndarray, expected: np.ndarray, size: np.ndarray | float) -> None:
+    """Equal to 1e-9 of a size, which is what was added up to get there."""
+    gap = np.abs(actual - expected)
+    assert (gap <= 1e-9 * np.maximum(size, 1e-3)).all(), (actual, expected)
+
+
+@given(cases())
+@EXAMPLES
+def test_energy_balances(case: Case) -> None:
+    for _, transition, _ in case.play():
+        before, filled, settlement = transition.before, transition.clearing.filled, transition.settlement
+        volume = np.abs(before.net_load).sum(axis=1)
+        assert_close(filled.sum(axis=1), np.zeros(2), volume)
+        assert_close(filled + settlement.grid_import - settlement.grid_export, before.net_load, np.abs(before.net_load))
+        assert_close(before.demand - before.pv, before.net_load, before.demand + before.pv)
+        assert (settlement.grid_import >= 0.0).all()
+        assert (settlement.grid_export >= 0.0).all()
+        assert (settlement.grid_import * settlement.grid_export == 0.0).all()
+        orders = transition.orders.quantity
+        assert (np.abs(filled) <= np.abs(orders) + 1e-12).all()
+        assert (np.abs(orders) <= np.abs(before.net_load) + 1e-12).all()
+        assert (filled * before.net_load >= 0.0).all()
+        assert_close(transition.clearing.traded, np.maximum(filled, 0.0).sum(axis=1), volume)
+
+
+@given(cases())
+@EXAMPLES
+def test_money_balances(case: Case) -> None:
+    for controller, transition, rewards in case.play():
+        clearing, settlement, before = transition.clearing, transition.settlement, transition.before
+        money = np.abs(clearing.payment).sum(axis=1)
+        assert_close(
+            clearing.payment.sum(axis=1),
+            clearing.operator_surplus + clearing.network_payment + clearing.grid_payment,
+            money,
+        )
+        # what households pay goes to the operator, the network and the grid, and nowhere else
+        to_grid = (settlement.grid_import * before.retail_price - settlement.grid_export * before.feed_in_price).sum(1)
+        assert_close(
+            settlement.bill.sum(axis=1),
+            clearing.operator_surplus + clearing.network_payment + to_grid,
+            np.abs(settlement.bill).sum(axis=1) + money,
+        )
+        assert_close(
+            settlement.bill,
+            clearing.payment + settlement.grid_payment,
+            np.abs(clearing.payment) + np.abs(settlement.bill),
+        )
+        alone = np.where(
+            before.net_load > 0.0, before.retail_price * before.net_load, before.feed_in_price * before.net_load
+        )
+        assert_close(settlement.grid_only_bill, alone, np.abs(alone))
+        network_fee = case.overrides.get("market.network_fee_dollars_per_kwh", 0.0)
+        assert_close(clearing.network_payment, network_fee * clearing.traded, money)
+        learners = controller.population.learners
+        saving = case.overrides["reward.scale"] * (settlement.grid_only_bill - settlement.bill)[:, learners]
+        assert rewards.shape == saving.shape
+        assert_close(rewards, saving, np.abs(settlement.bill[:, learners]))
+
+
+@given(cases(mechanisms=RATIONAL, bidders="truthful"))
+@EXAMPLES
+def test_nobody_who_bids_truthfully_is_worse_off_than_with_the_grid(case: Case) -> None:
+    for _, transition, _ in case.play():
+        settlement = transition.settlement
+        saving = settlement.grid_only_bill - settlement.bill
+        assert (saving >= -1e-9 * np.abs(settlement.grid_only_bill)).all()
+        assert (transition.clearing.operator_surplus >= -1e-9).all()
+
+
+@given(cases(mechanisms=ORDER_BASED, plans=["flat", "agl_time_of_use"]))
+@EXAMPLES
+def test_savings_under_one_plan_are_the_volume_times_the_width_of_the_tariff(case: Case) -> None:
+    """Σ savings + operator surplus + network fees = Q (retail - feed-in), in every interval."""
+    for _, transition, _ in case.play():
+        clearing, settlement, before = transition.clearing, transition.settlement, transition.before
+        savings = (settlement.grid_only_bill - settlement.bill).sum(axis=1)
+        width = before.retail_price[:, 0] - before.feed_in_price[:, 0]
+        assert_close(
+            savings + clearing.operator_surplus + clearing.network_payment,
+            clearing.traded * width,
+            np.abs(settlement.grid_only_bill).sum(axis=1),
+        )
+
+
+@given(cases(mechanisms=ORDER_BASED, plans=PLANS[2:]))
+@EXAMPLES
+def test_savings_under_mixed_plans_are_the_gains_of_the_pairs(case: Case) -> None:
+    """Σ savings + operator surplus + network fees = Σ over pairs (buyer's retail - seller's feed-in) q."""
+    for _, transition, _ in case.play():
+        clearing, settlement, before = transition.clearing, transition.settlement, transition.before
+        for market in range(2):
+            pairs = transition.context.transaction(market)
+            gains = (
+                before.retail_price[market, pairs.buyer] - before.feed_in_price[market, pairs.seller]
+            ) * pairs.quantity
+            savings = (settlement.grid_only_bill - settlement.bill)[market].sum()
+            assert_close(
+                savings + clearing.operator_surplus[market] + clearing.network_payment[market],
+                gains.sum(),
+                np.abs(settlement.grid_only_bill[market]).sum(),
+            )
+
+
+@given(cases(mechanisms=ORDER_BASED))
+@EXAMPLES
+def test_pairs_are_the_fills_and_the_payments(case: Case) -> None:
+    num_homes = case.demand.shape[1]
+    for _, transition, _ in case.play():
+        clearing = transition.clearing
+        for market in range(2):
+            pairs = transition.context.transaction(market)
+            volume = float(clearing.traded[market])
+            bought = np.bincount(pairs.buyer, pairs.quantity, num_homes)
+            sold = np.bincount(pairs.seller, pairs.quantity, num_homes)
+            assert_close(bought - sold, clearing.filled[market], volume)
+            assert (pairs.quantity > 0.0).all()
+            paid = np.bincount(pairs.buyer, pairs.quantity * pairs.buyer_price, num_homes)
+            earned = np.bincount(pairs.seller, pairs.quantity * pairs.seller_price, num_homes)
+            assert_close(paid - earned, clearing.payment[market], np.abs(clearing.payment[market]).sum())
+
+
+@given(cases(mechanisms=ORDER_BASED, fees=[FREE]))
+@EXAMPLES
+def test_prices_stay_in_the_band_and_what_was_published_is_the_last_price(case: Case) -> None:
+    previous: Transition | None = None
+    for controller, transition, _ in case.play():
+        before, clearing = transition.before, transition.clearing
+        tick = case.overrides["market.price_tick_dollars_per_kwh"] or 0.0
+        has_order = transition.orders.quantity != 0.0
+        low, high = before.price_low[:, None] - tick - 1e-12, before.price_high[:, None] + tick + 1e-12
+        price = transition.orders.price
+        assert ((price >= low) & (price <= high))[has_order].all()
+        settled = ~np.isnan(clearing.unit_price)
+        assert (settled == (clearing.filled != 0.0)).all()
+        assert ((clearing.unit_price >= low) & (clearing.unit_price <= high))[settled].all()
+        assert (np.isnan(transition.mean_price) == (clearing.traded == 0.0)).all()
+        if previous is not None:
+            traded = previous.clearing.traded
+            np.testing.assert_array_equal(before.traded, traded)
+            published = np.where(traded > 0.0, previous.mean_price, 0.0)
+            np.testing.assert_array_equal(before.published_price, published)
+        assert (np.abs(controller.state.published_position) <= 1.0).all()
+        previous = transition
+
+
+def test_every_registered_mechanism_is_among_the_cases() -> None:
+    assert set(ORDER_BASED) | {name for name, entry in MECHANISMS.items() if entry.is_pool} == set(MECHANISMS)
+    assert set(RATIONAL) <= set(MECHANISMS)
+    assert {"uniform_price", "pay_as_bid", "pairwise_midpoint"} <= set(ORDER_BASED)
+
+
+def test_the_checks_see_a_wrong_clearing() -> None:
+    """The tolerance is tight enough: a thousandth of a watt-hour too much does not pass."""
+    demand, pv = np.full((7, 2), [[1.0, 0.0]]), np.full((7, 2), [[0.0, 1.0]])
+    case = Case(demand, pv, {"market.mechanism": "uniform_price", "reward.scale": 1.0}, 0, 0)
+    _, transition, _ = case.play()[0]
+    assert transition.clearing.traded.tolist() == [1.0, 1.0]
+    wrong = transition.clearing.filled + np.array([0.0, 1e-6])
+    with pytest.raises(AssertionError):
+        assert_close(wrong.sum(axis=1), np.zeros(2), 2.0)
