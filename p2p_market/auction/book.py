@@ -19,7 +19,6 @@ import numpy as np
 from p2p_market.errors import MechanismError
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
-
 NO_LOTS = "this market draws lots; give seed= or rng= to make the draw reproducible"
 
 

@@ -92,8 +92,8 @@ def _arrivals(book: SortedBook, arrival: npt.ArrayLike | None) -> IntArray:
     queue = np.asarray(arrival)
     if queue.shape not in ((num_orders,), book.shape) or not np.issubdtype(queue.dtype, np.integer):
         raise MechanismError(
-            f"arrival has shape {queue.shape} and type {queue.dtype}; expected the places of the {num_orders} orders in the "
-            f"order in which they arrive, ({num_orders},) or {book.shape}"
+            f"arrival has shape {queue.shape} and type {queue.dtype}; expected the places of the {num_orders} orders "
+            f"in the order in which they arrive, ({num_orders},) or {book.shape}"
         )
     queue = np.broadcast_to(queue, book.shape)
     if (np.sort(queue, axis=1) != np.arange(num_orders)).any():

@@ -40,11 +40,12 @@ class Traders:
         nth = np.arange(num_orders) - np.repeat(np.cumsum(counts) - counts, counts)
         self.orders[self.of_order[by_trader], nth] = by_trader
         if self.most_orders > 1:
-            buys, sells = self.sum(1.0 * book.is_bid) > 0.0, self.sum(1.0 * book.is_ask) > 0.0
+            buys, sells = self.sum(book.size * book.is_bid) > 0.0, self.sum(book.size * book.is_ask) > 0.0
             if (buys & sells).any():
                 market, trader = (int(i) for i in np.argwhere(buys & sells)[0])
                 raise MechanismError(
-                    f"market {market}: household {self.names[trader]} both buys and sells; net its orders to one side first"
+                    f"market {market}: household {self.names[trader]} both buys and sells; "
+                    "net its orders to one side first"
                 )
 
     def one_each(self, values: AnyArray) -> AnyArray:
@@ -86,8 +87,7 @@ def displaced_price(
     fallback
         ``(B, 1)`` value of a unit where the others' left-out energy does not suffice; ``None`` where it always does.
     """
-    num_markets, num_orders = key.shape
-    if num_orders == 0:
+    if key.shape[1] == 0:
         return value
     order = np.argsort(key, axis=1, kind="stable")
     waiting = np.take_along_axis(left_out, order, axis=1)

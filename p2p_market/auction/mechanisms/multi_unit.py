@@ -19,9 +19,9 @@ LongSide = Literal["lottery", "vickrey"]
 def huang(book: SortedBook, *, drop: Drop = "level") -> Allocation:
     """Drop the marginal bids and asks; all others trade at the two prices that those leave behind (multi-unit).
 
-    With :math:`b_K` the price of the last accepted bid and :math:`s_L` of the last accepted ask, bids above :math:`b_K`
-    buy at :math:`b_K` and asks below :math:`s_L` sell at :math:`s_L`; the operator keeps the difference. The longer side
-    shares its surplus as an equal burden: every order gives up the same energy, or all that it has.
+    With :math:`b_K` the price of the last accepted bid and :math:`s_L` of the last accepted ask, bids above
+    :math:`b_K` buy at :math:`b_K` and asks below :math:`s_L` sell at :math:`s_L`; the operator keeps the difference.
+    The longer side shares its surplus as an equal burden: every order gives up the same energy, or all that it has.
 
     Individually rational, weakly budget balanced, truthful in price; not in quantity; asymptotically efficient.
     O(N log N) a market.
@@ -36,8 +36,8 @@ def huang(book: SortedBook, *, drop: Drop = "level") -> Allocation:
 
     References
     ----------
-    .. [1] Huang, P., Scheller-Wolf, A., Sycara, K. (2002). Design of a multi-unit double auction e-market. Computational
-       Intelligence 18(4), section 3.
+    .. [1] Huang, P., Scheller-Wolf, A., Sycara, K. (2002). Design of a multi-unit double auction e-market.
+       Computational Intelligence 18(4), section 3.
     """
     margin = book.margin
     high, low = margin.last_bid[:, None], margin.last_ask[:, None]
@@ -169,14 +169,15 @@ def _vickrey(
 def _all_but_one(book: SortedBook, members: BoolArray) -> BoolArray:
     """``(B, N)`` the members but for the one with the lowest draw."""
     ticket = np.where(members, book.lots, np.inf)
-    return members & (book.lots > ticket.min(axis=1, initial=np.inf, keepdims=True))
+    lowest: FloatArray = ticket.min(axis=1, initial=np.inf, keepdims=True)
+    return members & (book.lots > lowest)
 
 
 def _equal_burden(sizes: FloatArray, surplus: FloatArray) -> FloatArray:
     """Cut ``surplus`` (B,) from ``sizes`` (B, N): everybody gives up the same, nobody more than it has.
 
     The burden t solves Σ min(size, t) = surplus. With sizes in ascending order, t lies where giving up the first i
-    sizes whole and t of the other n − i adds up to the surplus.
+    sizes whole and t of the other n - i adds up to the surplus.
     """
     num_orders = sizes.shape[1]
     if num_orders == 0:
@@ -186,5 +187,5 @@ def _equal_burden(sizes: FloatArray, surplus: FloatArray) -> FloatArray:
     number_left = num_orders - np.arange(num_orders)
     given_up_to = given_before + number_left * ascending  # if the burden were this size
     place = np.minimum(np.count_nonzero(given_up_to < surplus[:, None], axis=1), num_orders - 1)[:, None]
-    burden = (surplus[:, None] - np.take_along_axis(given_before, place, axis=1)) / number_left[place]
+    burden: FloatArray = (surplus[:, None] - np.take_along_axis(given_before, place, axis=1)) / number_left[place]
     return np.maximum(sizes - np.maximum(burden, 0.0), 0.0)

@@ -106,7 +106,7 @@ class _Pool:
         self.common_feed_in = _mean_price(feed_in_price, sold, self.surplus)
 
     def settle(self, inside_price: FloatArray) -> Allocation:
-        """Settle what is matched at ``inside_price`` (B, 1), and the rest with the grid, pro rata on the longer side."""
+        """Settle what is matched at ``inside_price`` (B, 1), and the longer side's rest, pro rata, with the grid."""
         matched = np.minimum(self.deficit, self.surplus)
         buys = self.quantity > 0.0
         share = np.where(buys, matched / _or_one(self.deficit), matched / _or_one(self.surplus))

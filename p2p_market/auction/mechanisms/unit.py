@@ -1,10 +1,10 @@
-"""Truthful mechanisms for unit demand: every order is one lot of the same size.
+r"""Truthful mechanisms for unit demand: every order is one lot of the same size.
 
 They give up the least valuable trade, or balance the budget by a lottery, so that no trader's price depends on its own
 report. Cutting larger orders into lots would hand a trader many of them and lose that, so unequal orders are an error.
 
-Throughout, :math:`b_1 \\ge b_2 \\ge \\dots` are the bids, :math:`s_1 \\le s_2 \\le \\dots` the asks, and :math:`k` is the
-number of efficient trades.
+Throughout, :math:`b_1 \ge b_2 \ge \dots` are the bids, :math:`s_1 \le s_2 \le \dots` the asks, and :math:`k` is
+the number of efficient trades.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from p2p_market.types import BoolArray, FloatArray
 def trade_reduction(book: SortedBook) -> Allocation:
     """Drop the least valuable trade; its two limit prices are what the others trade at.
 
-    The k − 1 best pairs trade; buyers pay :math:`b_k`, sellers get :math:`s_k`, the operator keeps the difference.
+    The k - 1 best pairs trade; buyers pay :math:`b_k`, sellers get :math:`s_k`, the operator keeps the difference.
 
     Individually rational, weakly budget balanced, truthful for unit demand, and at least :math:`1 - 1/k` of the gains.
     Assumes equal quantities, one order a trader. O(N log N) a market.
@@ -38,8 +38,8 @@ def trade_reduction(book: SortedBook) -> Allocation:
 def mcafee(book: SortedBook) -> Allocation:
     r"""Trade all k pairs at the middle of the next bid and ask where that suits them, else drop one trade.
 
-    :math:`p_0 = (b_{k+1} + s_{k+1}) / 2`. If :math:`s_k \le p_0 \le b_k`, all k pairs trade at :math:`p_0`; otherwise, and
-    where there is no (k+1)th bid or ask, trade reduction.
+    :math:`p_0 = (b_{k+1} + s_{k+1}) / 2`. If :math:`s_k \le p_0 \le b_k`, all k pairs trade at :math:`p_0`;
+    otherwise, and where there is no (k+1)th bid or ask, trade reduction.
 
     Individually rational, weakly budget balanced, truthful for unit demand, and at least :math:`1 - 1/k` of the gains.
     Assumes equal quantities, one order a trader. O(N log N) a market.
@@ -68,7 +68,7 @@ def sbba(book: SortedBook) -> Allocation:
     r"""Trade at one price that one order outside the trade sets; a lottery drops a seller where a buyer sets it.
 
     :math:`p = \min(s_{k+1}, b_k)`. If :math:`p = s_{k+1}`, all k pairs trade at it. Otherwise the kth buyer sets the
-    price :math:`b_k` and stays out; k − 1 of the k sellers, drawn by lot, sell.
+    price :math:`b_k` and stays out; k - 1 of the k sellers, drawn by lot, sell.
 
     Individually rational, strongly budget balanced, truthful for unit demand, and at least :math:`1 - 1/k` of the gains
     in expectation. Assumes equal quantities, one order a trader. O(N log N) a market.
@@ -134,5 +134,5 @@ def _first_drawn(book: SortedBook, members: BoolArray) -> BoolArray:
     ticket = np.where(members, book.lots, np.inf)
     first = np.zeros(members.shape, dtype=bool)
     if members.shape[1]:
-        np.put_along_axis(first, ticket.argmin(axis=1)[:, None], True, axis=1)  # noqa: FBT003 (the value to put)
+        np.put_along_axis(first, ticket.argmin(axis=1)[:, None], True, axis=1)
     return first & members
