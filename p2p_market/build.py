@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from p2p_market.auction.clearing import clear_orders
 from p2p_market.auction.fees import Fees
 from p2p_market.auction.operator import MarketOperator
+from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
-from p2p_market.errors import ConfigError, DataError, MechanismError
+from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.rewards import Reward
@@ -44,7 +48,7 @@ def load_data(config: Config) -> DataContainer:
 
             return load_ausgrid(
                 data.path if isinstance(data.path, str) else list(data.path),
-                customers=_as_ids(data.customers),
+                customers=data.customers,
                 start=data.start,
                 end=data.end,
                 months=data.months,
@@ -58,12 +62,12 @@ def load_data(config: Config) -> DataContainer:
 
             return load_table(
                 data.path,
-                customers=_as_ids(data.customers),
+                customers=data.customers,
                 start=data.start,
                 end=data.end,
                 months=data.months,
                 missing=data.missing,
-                **data.options,
+                **_table_options(data.options),
             )
 
 
@@ -150,7 +154,7 @@ def build_rules(config: Config) -> AuctionRules:
         buyer_share=market.buyer_share_of_fees,
     )
     try:
-        return AuctionRules(
+        rules = AuctionRules(
             market.mechanism,
             dict(market.options),
             price_tick=market.price_tick_dollars_per_kwh,
@@ -158,8 +162,19 @@ def build_rules(config: Config) -> AuctionRules:
             ties=market.ties,
             fees=fees,
         )
+        _try_out(rules)
     except MechanismError as error:
         raise ConfigError(f"market: {error}") from None
+    except TypeError as error:
+        raise ConfigError(f"market.options: given {dict(market.options)}, which cannot be used: {error}") from None
+    return rules
+
+
+def _try_out(rules: AuctionRules) -> None:
+    """Clear a book of two, so that an option's value that cannot be is an error now and not in the first interval."""
+    orders = Orders(price=np.array([[1.0, 0.0]]), quantity=np.array([[1.0, -1.0]]))
+    tariff = np.ones((1, 2))
+    clear_orders(rules, orders, draws=np.zeros((1, 2)), retail_price=tariff, feed_in_price=tariff)
 
 
 def build_street(section: StreetSection, container: DataContainer, seed: int) -> Street:
@@ -232,19 +247,31 @@ def _synthetic(data: SyntheticData, num_homes: int) -> DataContainer:
     )
 
 
-def _as_ids(customers: tuple[int | str, ...] | None) -> list[str] | None:
-    return None if customers is None else [str(customer) for customer in customers]
+def _table_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Sort the free options of a table into its format and the loader's own keywords."""
+    from p2p_market.data.table import TableFormat  # noqa: PLC0415 (polars loads only where files are read)
+
+    layout = [field.name for field in dataclasses.fields(TableFormat)]
+    known = [*layout, "pv_capacity", "missing"]
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"data.options.{name}: unknown option{suggest(name, known)}; known: {', '.join(known)}")
+    table_format = TableFormat(**{name: value for name, value in options.items() if name in layout})
+    return {"table_format": table_format, **{name: value for name, value in options.items() if name not in layout}}
 
 
-def _places_of(customers: tuple[int | str, ...], container: DataContainer) -> IntArray:
+def _places_of(customers: tuple[str, ...], container: DataContainer) -> IntArray:
     place = {customer: index for index, customer in enumerate(container.customer_ids)}
-    unknown = [str(customer) for customer in customers if str(customer) not in place]
+    unknown = [customer for customer in customers if customer not in place]
     if unknown:
         known = ", ".join(container.customer_ids[:10])
         raise DataError(
             f"street.households: {', '.join(unknown)} not in the data, which has {len(place)} households: {known} ..."
         )
-    return np.array([place[str(customer)] for customer in customers], dtype=np.int64)
+    twice = sorted({customer for customer in customers if customers.count(customer) > 1})
+    if twice:
+        raise ConfigError(f"street.households: {', '.join(twice)} named twice; name every household once")
+    return np.array([place[customer] for customer in customers], dtype=np.int64)
 
 
 def _roles_of(section: StreetSection, has_pv: BoolArray, rng: np.random.Generator) -> BoolArray:

@@ -6,11 +6,20 @@ import datetime as dt
 import hashlib
 import importlib
 import json
+import os
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from p2p_market.data.calendar import to_minute
 from p2p_market.errors import UnknownNameError
 
 
@@ -27,12 +36,41 @@ def _registered(module: str, registry: str) -> Callable[[str], str]:
     return check
 
 
+def _local_time(value: Any) -> dt.date | dt.datetime:
+    """Read a naive local time; midnight is the date, so that both spellings are one configuration."""
+    time = to_minute(value).astype(dt.datetime)
+    assert isinstance(time, dt.datetime)  # noqa: S101 - what datetime64[m] always becomes
+    return time.date() if time.time() == dt.time() else time
+
+
+def _folder_name(name: str) -> str:
+    """Check a name that becomes the name of a folder of results."""
+    if not name.strip(".") or "/" in name or "\\" in name:
+        raise ValueError("a folder of results is named by it, so it needs a letter and has no slash")
+    return name
+
+
+def _path_as_text(value: Any) -> Any:
+    """Take a path object as the text that it would be in a file."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _number_as_text(value: Any) -> Any:
+    """Take a customer's number as its name."""
+    return str(value) if type(value) is int else value
+
+
 MechanismName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
 PolicyName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies", "POLICIES"))]
 RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.rewards", "REWARDS"))]
 ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
-Months: TypeAlias = tuple[Annotated[int, Field(ge=1, le=12)], ...]
+Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
+FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
+Day: TypeAlias = Annotated[dt.date, BeforeValidator(_local_time)]
+Moment: TypeAlias = Annotated[dt.date | dt.datetime, BeforeValidator(_local_time)]
+PathText: TypeAlias = Annotated[str, BeforeValidator(_path_as_text)]
+Customers: TypeAlias = Annotated[tuple[Annotated[str, BeforeValidator(_number_as_text)], ...], Field(min_length=1)]
 
 
 MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
@@ -43,13 +81,36 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_values(cls, values: Any) -> Any:
+        """Take numpy's numbers and arrays as Python's, and a truth value as a word where no truth value belongs.
+
+        Python would take it for the number 0 or 1, and ``seed: true`` is a mistake.
+        """
+        if not isinstance(values, dict):
+            return values
+        plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in values.items()}
+        for key, value in plain.items():
+            if (
+                isinstance(value, bool)
+                and key in cls.model_fields
+                and not _takes_bool(cls.model_fields[key].annotation)
+            ):
+                plain[key] = str(value).lower()
+        return plain
+
+
+def _takes_bool(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(_takes_bool(part) for part in get_args(annotation))
+
 
 class SyntheticData(Section):
     """Households from the seeded generator; needs no download."""
 
     source: Literal["synthetic"] = "synthetic"
     num_homes: int | None = Field(None, ge=1, description="homes to generate; null: the street's number, at least 50")
-    start: dt.date = Field(dt.date(2012, 7, 1), description="first day")
+    start: Day = Field(dt.date(2012, 7, 1), description="first day")
     days: int = Field(365, ge=1, description="number of days")
     interval_minutes: Literal[5, 10, 15, 20, 30, 60] = Field(30, description="length of an interval")
     seed: int = Field(0, ge=0, description="seed of the generator")
@@ -62,10 +123,12 @@ class AusgridData(Section):
     """Households from the Ausgrid solar home files."""
 
     source: Literal["ausgrid"]
-    path: str | tuple[str, ...] = Field(description="file, zip or folder, or a list of them")
-    customers: tuple[int | str, ...] | None = Field(None, description="customers to load; null: all")
-    start: dt.date | None = Field(None, description="first day to load")
-    end: dt.date | None = Field(None, description="first day not to load")
+    path: PathText | Annotated[tuple[PathText, ...], Field(min_length=1)] = Field(
+        description="file, zip or folder, or a list of them"
+    )
+    customers: Customers | None = Field(None, description="customers to load; null: all")
+    start: Day | None = Field(None, description="first day to load")
+    end: Day | None = Field(None, description="first day not to load")
     months: Months | None = Field(None, description="months to load, 1 to 12")
     include_controlled_load: bool = Field(False, description="add the controlled load (CL) to the demand")
     missing: MissingPolicy = Field("error", description="what to do about missing intervals")
@@ -77,10 +140,10 @@ class TableData(Section):
     """Households from your own CSV or Parquet file."""
 
     source: Literal["table"]
-    path: str = Field(description="CSV or Parquet file")
-    customers: tuple[int | str, ...] | None = Field(None, description="households to load; null: all")
-    start: dt.date | None = Field(None, description="first day to load")
-    end: dt.date | None = Field(None, description="first day not to load")
+    path: PathText = Field(description="CSV or Parquet file")
+    customers: Customers | None = Field(None, description="households to load; null: all")
+    start: Day | None = Field(None, description="first day to load")
+    end: Day | None = Field(None, description="first day not to load")
     months: Months | None = Field(None, description="months to load, 1 to 12")
     missing: MissingPolicy = Field("error", description="what to do about missing intervals")
     options: dict[str, Any] = Field(default_factory=dict, description="further options of load_table, by name")
@@ -95,7 +158,7 @@ class StreetSection(Section):
     num_households: int | None = Field(
         None, ge=1, description="slots; null: 20 when drawn, else as many as are named or loaded"
     )
-    households: Literal["random", "fixed", "all"] | tuple[int | str, ...] = Field(
+    households: Literal["random", "fixed", "all"] | Customers = Field(
         "random", description="random: drawn for every episode; fixed: drawn once by the seed; all; or a list of ids"
     )
     pv_share: Share | None = Field(None, description="share of slots with PV; null: as in the data")
@@ -110,7 +173,7 @@ class StreetSection(Section):
 class TariffSection(Section):
     """What the grid charges and pays."""
 
-    plan: str | dict[str, float] = Field(
+    plan: PathText | dict[PathText, float] = Field(
         "agl_time_of_use", description="a plan's name, a YAML file, or a mix {plan: share}"
     )
 
@@ -151,7 +214,7 @@ class EpisodeSection(Section):
 
     days: int | None = Field(1, ge=1, description="length in days; null where num_intervals says it")
     num_intervals: int | None = Field(None, ge=1, description="length in intervals; takes the place of days")
-    start: Literal["random"] | dt.date | dt.datetime = Field("random", description="random midnight, or a local time")
+    start: Literal["random"] | Moment = Field("random", description="random midnight, or a local time")
     skip_clock_changes: bool = Field(True, description="random episodes avoid days on which the clock changes")
 
 
@@ -168,7 +231,7 @@ class RunSection(Section):
     """What the command ``run`` simulates."""
 
     days: int | None = Field(7, ge=1, description="length in days; null: to the end of the data")
-    start: dt.date | dt.datetime | None = Field(None, description="local time to start at; null: the data's first")
+    start: Moment | None = Field(None, description="local time to start at; null: the data's first")
     policy: PolicyName | dict[PolicyName, float] = Field(
         "truthful", description="policy, or mix {policy: share}, that the learners follow while nobody learns"
     )
@@ -180,7 +243,7 @@ class RunSection(Section):
 class Config(Section):
     """A whole configuration; every section and key has a default."""
 
-    name: str = Field("default", min_length=1, description="what this configuration is called")
+    name: FolderName = Field("default", description="what this configuration is called")
     seed: int = Field(0, ge=0, description="fixes the street, the mixes, and the trajectory of a run")
     data: DataSection = SyntheticData()
     street: StreetSection = StreetSection()
@@ -194,14 +257,21 @@ class Config(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _default_source(cls, values: Any) -> Any:
-        """Take data without a source as synthetic, so that the default's keys need not repeat it."""
-        if isinstance(values, dict) and isinstance(values.get("data"), dict) and "source" not in values["data"]:
-            return values | {"data": {"source": "synthetic"} | values["data"]}
-        return values
+    def _fill_in(cls, values: Any) -> Any:
+        """Take an empty section as its defaults, and data without a source as synthetic."""
+        if not isinstance(values, dict):
+            return values
+        sections = [name for name, field in cls.model_fields.items() if field.description is None]
+        filled = {key: value for key, value in values.items() if value is not None or key not in sections}
+        if isinstance(filled.get("data"), dict) and "source" not in filled["data"]:
+            filled["data"] = {"source": "synthetic"} | filled["data"]
+        return filled
 
     @property
     def digest(self) -> str:
-        """Hash of every resolved key, the same wherever the configuration came from."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Hash of every resolved key, the same wherever the configuration came from.
+
+        The order of a mix counts, since it decides who gets which part of it.
+        """
+        canonical = json.dumps(self.model_dump(mode="json"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

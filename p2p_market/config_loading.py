@@ -6,13 +6,16 @@ import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from p2p_market.config import Config
 from p2p_market.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 ConfigSource = Config | Mapping[str, Any] | str | Path | None
 
@@ -40,10 +43,16 @@ def load_config(source: ConfigSource = None, overrides: Mapping[str, Any] | None
         values = _copy(source)
     elif source is None:
         values = {}
+    elif not isinstance(source, str | Path):
+        raise ConfigError(
+            f"a configuration is a YAML file, a mapping, a Config or None; given {source!r} ({type(source).__name__})"
+        )
     else:
         place = str(source)
         values = _read_yaml(Path(source))
         values.setdefault("name", Path(source).stem)
+    if not isinstance(overrides, Mapping | None):
+        raise ConfigError(f"overrides are {overrides!r}; expected a mapping, e.g. {{'market.mechanism': 'pay_as_bid'}}")
     for key, value in (overrides or {}).items():
         _put(values, resolve_key(key), value)
     try:
@@ -91,6 +100,8 @@ def resolve_key(key: str) -> str:
         For an unknown key, with the nearest; for one that stands in several sections, with all of them.
     """
     keys = known_keys()
+    if not isinstance(key, str):
+        raise ConfigError(f"configuration key {key!r} is not a text such as 'market.mechanism'")
     if key in keys or any(key.startswith(f"{known}.") for known in keys if _is_free_mapping(known)):
         return key
     matches = [known for known in keys if known.rsplit(".", 1)[-1] == key]
@@ -107,27 +118,58 @@ def resolve_key(key: str) -> str:
 
 def explain(error: ValidationError, place: str) -> str:
     """Turn a validation error into one line a problem: key, what was given, what was expected."""
-    problems = []
+    problems: dict[str, tuple[str, list[str]]] = {}
     for problem in error.errors():
-        path = [str(part) for part in problem["loc"] if part not in _UNION_TAGS and "[" not in str(part)]
-        key = ".".join(path)
-        if problem["type"] == "extra_forbidden":
-            siblings = _siblings(path[:-1])
-            if path[-1] in siblings:  # of another data source
-                expected = " for this data.source; set data.source too"
-            else:
-                expected = suggest(path[-1], siblings) or f"; known keys here: {', '.join(siblings)}"
-            problems.append(f"{key}: unknown key{expected}")
-        elif problem["type"] == "missing":
-            problems.append(f"{key}: missing; it has no default")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            problems.append(f"{key}: given {problem['input']!r}; {message[:1].lower()}{message[1:]}")
-    lines = list(dict.fromkeys(problems))
+        key, given, text = _describe(problem)
+        texts = problems.setdefault(key, (given, []))[1]
+        if text not in texts:
+            texts.append(text)
+    # where one form of a value fails at a key below it, that the other forms do not fit either is no news
+    keys = [key for key in problems if not any(other.startswith(f"{key}.") for other in problems)]
+    lines = [f"{key}: {problems[key][0]}{_either(problems[key][1])}" for key in keys]
     return f"{place}: " + (lines[0] if len(lines) == 1 else "".join(f"\n  - {line}" for line in lines))
 
 
-_UNION_TAGS = {"synthetic", "ausgrid", "table", "str", "int", "float", "date", "datetime", "constrained-int"}
+def _describe(problem: ErrorDetails) -> tuple[str, str, str]:
+    """Key of a problem, what was given there if that helps, and what is wrong with it."""
+    path = [str(part) for part in problem["loc"] if part not in _UNION_TAGS and "[" not in str(part)]
+    key, given = ".".join(path), problem["input"]
+    if problem["type"] == "extra_forbidden":
+        siblings = _siblings(path[:-1])
+        if path[-1] in siblings:  # of another data source
+            return key, "", "unknown key for this data.source; set data.source too"
+        hint = suggest(path[-1], siblings) or f"; known keys here: {', '.join(siblings)}"
+        return key, "", f"unknown key{hint}"
+    if problem["type"] == "missing":
+        return key, "", "missing; it has no default"
+    if problem["type"] == "union_tag_invalid":
+        source, known = given["source"], [tag.strip("' ") for tag in problem["ctx"]["expected_tags"].split(",")]
+        return f"{key}.source", f"given {source!r}", f"{suggest(source, known)}; expected one of: {', '.join(known)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    for words, plain in _PLAIN_WORDS.items():
+        message = message.replace(words, plain)
+    return key, f"given {given!r}; ", f"{message[:1].lower()}{message[1:]}"
+
+
+def _either(texts: list[str]) -> str:
+    """Join what each form of a value would have to be."""
+    return ", or ".join([texts[0], *(text.removeprefix("expected ") for text in texts[1:])])
+
+
+_PLAIN_WORDS = {
+    "Input should be": "expected",
+    "a valid tuple": "a list",
+    "a valid dictionary": "a mapping",
+    "a valid string": "a text",
+    "a valid integer": "a whole number",
+    "Tuple should": "the list should",
+    " after validation": "",
+}
+
+
+# What pydantic puts into a place for the form of the value that it tried.
+_UNION_TAGS = {"synthetic", "ausgrid", "table", "str", "int", "float", "date", "datetime"}
+_UNION_TAGS |= {"constrained-int", "constrained-str"}
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from p2p_market.recorder import Recorder
 
 CONFIG_FILE = "config.resolved.yaml"
+_FILES = (CONFIG_FILE, "intervals.parquet", "households.parquet", "trades.parquet", "kpis.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,20 +100,28 @@ class RunResults:
 
 
 def check_output(folder: str | Path) -> Path:
-    """Make sure that a run may be written to a folder: it does not exist, is empty, or holds an earlier run.
+    """Make sure that a run may be written to a folder: it does not exist, is empty, or holds an earlier run alone.
 
     Raises
     ------
     ConfigError
-        If it is a file, or a folder with something else in it.
+        If it is a file, or a folder with something else in it, or cannot be made where it is to be.
     """
-    target = Path(folder)
+    target = Path(folder).resolve()
     if target.exists() and not target.is_dir():
-        raise ConfigError(f"output {str(target)!r} is a file; expected a folder, new, empty or of an earlier run")
-    if target.is_dir() and any(target.iterdir()) and not (target / CONFIG_FILE).exists():
-        raise ConfigError(
-            f"output folder {str(target)!r} holds something that is not a run; choose a new or empty folder"
-        )
+        raise ConfigError(f"output {str(folder)!r} is a file; expected a folder, new, empty or of an earlier run")
+    if target.is_dir():
+        others = sorted(path.name for path in target.iterdir() if path.name not in _FILES and path.suffix != ".png")
+        if others or (any(target.iterdir()) and not (target / CONFIG_FILE).exists()):
+            example = f" ({others[0]!r}, for one)" if others else ""
+            raise ConfigError(
+                f"output folder {str(folder)!r} holds something that is not a run{example}; "
+                "choose a new or empty folder"
+            )
+    above = next(parent for parent in target.parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        reason = "is not a folder" if not above.is_dir() else "may not be written to"
+        raise ConfigError(f"output folder {str(folder)!r} cannot be made: {str(above)!r} {reason}")
     return target
 
 
@@ -195,18 +204,19 @@ def _pairs(trades: list[tuple[int, int, Transactions]], names: Sequence[str], st
 @contextmanager
 def _staged(target: Path) -> Iterator[Path]:
     """Give a folder to write to that takes the target's place when all went well, and vanishes when not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        yield staging
-        staging.chmod(0o755)
-        if target.exists():
-            outgoing = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            target.replace(outgoing / target.name)
-            staging.replace(target)
-            shutil.rmtree(outgoing)
-        else:
-            staging.replace(target)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as workspace:
+            staging, outgoing = Path(workspace) / "new", Path(workspace) / "old"
+            staging.mkdir()
+            yield staging
+            if target.exists():
+                target.replace(outgoing)
+            try:
+                staging.replace(target)
+            except BaseException:
+                if outgoing.exists():
+                    outgoing.replace(target)
+                raise
+    except OSError as error:
+        raise ConfigError(f"output folder {str(target)!r} cannot be written: {error}") from error

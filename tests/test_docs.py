@@ -1,5 +1,6 @@
 """What the documents show is what runs: code blocks, generated tables, the table of classes, links between pages."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -93,6 +94,9 @@ def test_every_class_of_the_diagram_has_its_members() -> None:
 
 @pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
 def test_benchmark_explains_itself(script: Path) -> None:
-    finished = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=False)  # noqa: S603 (our own script)
+    environment = os.environ | {"PYTHONPATH": str(Path(p2p_market.__file__).parents[1])}
+    finished = subprocess.run(  # noqa: S603 (our own script)
+        [sys.executable, script, "--help"], capture_output=True, text=True, check=False, env=environment
+    )
     assert finished.returncode == 0, finished.stderr
     assert "--quick" in finished.stdout

@@ -61,7 +61,10 @@ class AuctionContext:
             ``(B, N)``; bids are rounded down to the price tick, asks up.
         """
         low, high = self.price_low[:, None], self.price_high[:, None]
-        return self.rules.round_price(low + (0.5 * (position + 1.0)) * (high - low), is_bid)
+        half = 0.5 * (high - low)
+        # from the nearer end, so that both ends are met to the bit: low + (high - low) need not be high
+        price = np.where(position < 0.0, low + (1.0 + position) * half, high - (1.0 - position) * half)
+        return self.rules.round_price(price, is_bid)
 
     def with_orders(self, orders: Orders, draws: FloatArray | None = None) -> AuctionContext:
         """Return the same auction with its orders in."""

@@ -115,7 +115,8 @@ def timer_pulses(rng: np.random.Generator, kwh_per_day: float, days: int, weekda
     power = rng.uniform(0.6, 1.4) if is_pump else rng.uniform(0.8, 2.2)
     times = time_of_day(rng.random(MOST_TIMER_PULSES), weekday_activity)
     num = int(np.clip(np.rint(kwh_per_day / (power * minutes / 60.0)), 1, MOST_TIMER_PULSES))
-    start = (np.arange(days)[:, None] * MINUTES_PER_DAY + np.maximum(times[:num] - minutes / 2.0, 0.0)).ravel()
+    at: FloatArray = np.maximum(times[:num] - minutes / 2.0, 0.0)
+    start: FloatArray = (np.arange(days, dtype=np.float64)[:, None] * MINUTES_PER_DAY + at).ravel()
     power = kwh_per_day / (num * minutes / 60.0)
     return Pulses(start, np.full(len(start), minutes), np.full(len(start), power))
 

@@ -57,7 +57,7 @@ SIZE_KWH = np.array([5.19, 7.68, 8.80, 10.88, 14.09, 19.56, 25.32, 28.28, 35.71]
 ACTIVITY_KWH = float(5.0 * WEEKDAY.sum() + 2.0 * WEEKEND.sum()) / 7.0 - 24.0 * ALWAYS_ON_KW  # a day
 LIGHTING_KWH = 1.05  # a day, in the mean of the year
 HEATING_KWH, COOLING_KWH = float(HEATING.sum()), float(COOLING.sum())  # a day: both indices are 1 in the mean
-LOST_KWH = 1.02  # holidays and the limit of heaters and coolers take this from the mean (calibrated)
+LOSS_FACTOR = 1.02  # makes up for holidays and the limit of heaters and coolers (calibrated)
 
 # What single homes differ in (calibrated); pairs go from the quietest to the liveliest home.
 LIVELINESS_SHAPE = 0.7  # of a beta distribution from 0 to 1; below 1, both ends are frequent
@@ -200,7 +200,7 @@ class Habits:
     def mean_kwh_per_day(self) -> float:
         """Consumption a day of a home with these habits and a scale of 1."""
         climate = self.heating * HEATING_KWH + self.cooling * COOLING_KWH
-        return (24.0 * ALWAYS_ON_KW + ACTIVITY_KWH + LIGHTING_KWH + climate) / LOST_KWH
+        return (24.0 * ALWAYS_ON_KW + ACTIVITY_KWH + LIGHTING_KWH + climate) / LOSS_FACTOR
 
     def activity(self, slots_per_day: int) -> FloatArray:
         """Return the mean power of daily life by time of day [kW], weekdays and weekends, (2, slots)."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from p2p_market.tariffs import TariffSchedule
 
 
+_MOST_UNITS = 2**30  # differences of two readings fit 32 bits
+
+
 @dataclass(frozen=True, eq=False)
 class Street:
     """The slots of a street; a slot keeps its name, role and tariff in every episode and market.
@@ -124,7 +127,8 @@ class AuctionScenario:
         units_per_kwh = round(1.0 / energy_unit)
         if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:
             raise ConfigError(
-                f"the energy unit is {energy_unit} kWh; expected a whole number of units a kWh, e.g. 0.001"
+                f"the energy unit (market.energy_unit_wh) is {1000.0 * energy_unit:g} Wh; expected a whole number of "
+                "units a kWh, e.g. 1 Wh"
             )
         self._units_per_kwh = units_per_kwh
         self._demand_units = _in_units(container.demand, units_per_kwh)
@@ -214,4 +218,9 @@ def _in_units(energy: Float32Array, units_per_kwh: int) -> npt.NDArray[np.int32]
     A float32 is off its decimals by up to 6e-8 of itself, so a thousandth of a unit is settled first.
     """
     units = np.round(energy * np.float64(units_per_kwh), 3)
+    if units.max() > _MOST_UNITS:
+        raise ConfigError(
+            f"the energy unit (market.energy_unit_wh) of {1000.0 / units_per_kwh:g} Wh is too fine for readings of up "
+            f"to {float(energy.max()):g} kWh; expected at least {1000.0 * float(energy.max()) / _MOST_UNITS:.1g} Wh"
+        )
     return np.rint(units, out=units).astype(np.int32)

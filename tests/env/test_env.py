@@ -282,7 +282,7 @@ def test_on_a_mixed_street_learners_are_the_agents(scripted: str) -> None:
             assert infos[agent]["bill"] == settlement.bill[0, slot]
             assert infos[agent]["filled"] == transition.clearing.filled[0, slot]
             saving = settlement.grid_only_bill[0, slot] - settlement.bill[0, slot]
-            assert rewards[agent] == 2.0 * saving
+            assert rewards[agent] == env.controller.reward.scale * saving
         others = np.setdiff1d(np.arange(8), slots)
         orders = transition.orders.quantity[0, others]
         need = transition.before.net_load[0, others]

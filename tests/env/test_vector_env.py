@@ -409,7 +409,7 @@ def test_learners_of_a_mixed_street_are_the_columns() -> None:
         settlement = part.controller.transition.settlement  # type: ignore[union-attr]
         np.testing.assert_array_equal(infos["bill"], settlement.bill[:, slots])
         saving = settlement.grid_only_bill - settlement.bill
-        np.testing.assert_array_equal(rewards, (2.0 * saving[:, slots]).astype(np.float32))
+        np.testing.assert_array_equal(rewards, (part.controller.reward.scale * saving[:, slots]).astype(np.float32))
 
 
 def test_one_household_alone_and_many_more_than_the_data_has() -> None:
