@@ -89,13 +89,14 @@ def clear_orders(
     draws
         ``(B, N)`` random numbers, for rules that draw lots.
     retail_price, feed_in_price
-        ``(B, N)`` [$/kWh]; pool rules need them.
+        Broadcastable to ``(B, N)`` [$/kWh]; pool rules need them.
     """
     num_markets, num_orders = orders.quantity.shape
     length = max(1, _BLOCK // max(num_orders, 1))
     if num_markets <= length or rules.entry.is_sequential:
         return _clear_block(rules, orders, draws, retail_price, feed_in_price)
-    given, blocks = (draws, retail_price, feed_in_price), []
+    shape, blocks = orders.quantity.shape, []
+    given = [None if each is None else np.broadcast_to(each, shape) for each in (draws, retail_price, feed_in_price)]
     for first in range(0, num_markets, length):
         rows = slice(first, first + length)
         some = Orders(orders.price[rows], orders.quantity[rows], orders.household)
@@ -117,7 +118,10 @@ def _clear_block(
         return _settle(rules, rules.entry.allocate(book, **rules.options))
     if retail_price is None or feed_in_price is None:
         raise MechanismError(f"mechanism {rules.mechanism!r} settles with the grid; give retail and feed-in prices")
-    return _settle_pool(rules, orders.quantity, retail_price, feed_in_price)
+    shape = orders.quantity.shape
+    return _settle_pool(
+        rules, orders.quantity, np.broadcast_to(retail_price, shape), np.broadcast_to(feed_in_price, shape)
+    )
 
 
 def _join(blocks: Sequence[Clearing]) -> Clearing:

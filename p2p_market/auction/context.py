@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
-from p2p_market.auction.audit import audit_clearing
 import numpy as np
 
+from p2p_market.auction.audit import audit_clearing
 from p2p_market.auction.clearing import Clearing, clear_orders
 from p2p_market.auction.depth import OrderBook, Transactions, order_book, transactions
 from p2p_market.auction.orders import Orders

@@ -48,13 +48,12 @@ def best_gain(
     `worth` takes reported quantity, fill and payment; by default the order's price is the value of a unit.
     """
     value, need = price[household], quantity[household]
-    if worth is None:
-        worth = lambda report, filled, payment: utility(value, need, filled, payment)  # noqa: E731
     tried = [(value, need), *reports]
     prices, quantities = np.tile(price, (len(tried), 1)), np.tile(quantity, (len(tried), 1))
     prices[:, household], quantities[:, household] = zip(*tried, strict=True)
     clearing = clear(prices, quantities)
-    worths = worth(quantities[:, household], clearing.filled[:, household], clearing.payment[:, household])
+    report, filled, payment = (x[:, household] for x in (quantities, clearing.filled, clearing.payment))
+    worths = utility(value, need, filled, payment) if worth is None else worth(report, filled, payment)
     gains = worths - worths[0]
     best = int(gains.argmax())
     return float(gains[best]), tried[best]
