@@ -27,6 +27,7 @@ from p2p_market.view.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ON_WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 _RATIONED = "filled in part"
 _ORDER = ("demand", "supply", "gains", "clearing", "mean", "rationed", _RATIONED, "prices")
 _LONGER_SIDE = 2.5  # how much further than the shorter side the axis goes at most
@@ -96,7 +97,7 @@ def _draw_band(axes: Axes, book: Book) -> None:
             va=align,
             color=MUTED,
             fontsize=8.5,
-            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+            bbox=_ON_WHITE,
             zorder=6,
         )
 
@@ -184,6 +185,7 @@ def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
                 va="bottom" if above else "top",
                 color=color,
                 fontsize=9.0,
+                bbox=_ON_WHITE,
                 zorder=6,
             )
 
