@@ -239,7 +239,7 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
             facecolor=face,
             edgecolor=edge,
             linewidth=0.6 if number <= 60 else 0.0,
-            hatch=hatch,
+            hatch=hatch if number <= 60 else None,  # lines in a bar of two pixels are noise, and slow
             label=label,
             zorder=2,
         )
