@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from p2p_market.analysis.fixed_books import Deviators, FixedBooks
-from p2p_market.analysis.search import FULL_PAIRS, BestReports
+from p2p_market.analysis.inputs import (
+    TARIFFS,
+    Report,
+    as_floats,
+    by_household,
+    check_households,
+    check_misreport,
+    draw_lots,
+    lay_out_tariff,
+    market_rules,
+    whole_number,
+)
+from p2p_market.analysis.search import FULL_PAIRS, THINNED_QUANTITIES, BestReports
 from p2p_market.auction.clear import clear
-from p2p_market.auction.fees import Fees
-from p2p_market.auction.mechanisms import MECHANISMS
-from p2p_market.auction.rules import AuctionRules
-from p2p_market.errors import MechanismError, is_number, suggest
+from p2p_market.errors import MechanismError, is_number
 from p2p_market.types import FloatArray, IntArray
 
-Report = Literal["price", "quantity"]
-
-_FEES = {"fee": "trading", "network_fee": "network", "fee_rate": "rate", "fee_share": "buyer_share"}
-_TARIFFS = ("retail_price", "feed_in_price")
 _CANDIDATES_AT_ONCE = 1_000_000
 
 
@@ -130,45 +135,42 @@ def best_response(
     >>> best.price.round(3).tolist(), best.gain.round(3).tolist()
     ([0.1, 0.3], [0.1, 0.1])
     """
-    kinds = _check_misreport(misreport, mechanism)
-    true_value, need = _floats("value", value), _floats("quantity", quantity)
+    kinds = check_misreport(misreport, mechanism)
+    true_value, need = as_floats("value", value), as_floats("quantity", quantity)
     if true_value.shape != need.shape or need.ndim == 0:
         raise MechanismError(
             f"value has shape {true_value.shape} and quantity {need.shape}; expected the same shape (..., N), one "
             "value a household"
         )
     if not np.isfinite(true_value[need != 0.0]).all():
-        household = tuple(int(i) for i in np.argwhere(~np.isfinite(true_value) & (need != 0.0))[0])
-        raise MechanismError(f"value{list(household)} is {true_value[household]}; expected a finite number in $/kWh")
-    for name, number, least in (
-        ("max_quote_ratio", max_quote_ratio, 1.0),
-        ("num_draws", num_draws, 1),
-        ("chunk", chunk, 1),
-    ):
-        if not (is_number(number) and number >= least):
-            raise MechanismError(f"{name} is {number!r}; expected a number of {least:g} or more")
-    rules = _rules(mechanism, options, price_tick, energy_unit)
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(true_value) & (need != 0.0))[0])
+        raise MechanismError(f"value{list(place)} is {true_value[place]}; expected a finite number in $/kWh")
+    if not (is_number(max_quote_ratio) and max_quote_ratio >= 1.0):
+        raise MechanismError(f"max_quote_ratio is {max_quote_ratio!r}; expected a number, 1 or more")
+    num_lots, orders_at_once = whole_number("num_draws", num_draws), whole_number("chunk", chunk)
+    rules = market_rules(mechanism, options, price_tick, energy_unit)
     # the public function checks what it is given, in its own words
-    reported = true_value if price is None else _floats("price", price)
+    reported = true_value if price is None else as_floats("price", price)
     clear(reported, need, mechanism, price_tick=price_tick, energy_unit=energy_unit, seed=seed, **options)
 
     shape = need.shape
     flat = (int(np.prod(shape[:-1], dtype=int)), shape[-1])
     true_value, need = true_value.reshape(flat), need.reshape(flat)
-    tariffs = {name: _tariff(options[name], shape).reshape(flat) if rules.is_pool else None for name in _TARIFFS}
+    retail, feed_in = (lay_out_tariff(options.get(name), shape, rules.is_pool) for name in TARIFFS)
     books = FixedBooks(
         rules=rules,
         price=np.where(need == 0.0, 0.0, reported.reshape(flat)),
         quantity=need,
-        excess_price=_by_household("excess_price", excess_price, shape).reshape(flat),
-        shortage_price=_by_household(
-            "shortage_price", 0.0 if shortage_price is None else shortage_price, shape
-        ).reshape(flat),
-        draws=_draws(seed, int(num_draws), flat) if rules.draws_lots and seed is not None else None,
-        orders_at_once=int(chunk),
-        **tariffs,
+        excess_price=by_household("excess_price", excess_price, shape).reshape(flat),
+        shortage_price=by_household("shortage_price", 0.0 if shortage_price is None else shortage_price, shape).reshape(
+            flat
+        ),
+        draws=draw_lots(seed, num_lots, flat) if rules.draws_lots and seed is not None else None,
+        orders_at_once=orders_at_once,
+        retail_price=retail,
+        feed_in_price=feed_in,
     )
-    places = _check_households(households, shape[-1])
+    places = check_households(households, shape[-1])
     may_exceed = (need > 0.0) | (shortage_price is not None)
     book, column = np.nonzero(need[:, places] != 0.0)
     household = places[column]
@@ -204,7 +206,7 @@ def _search(books: FixedBooks, who: Deviators, kinds: frozenset[Report]) -> dict
     }
     num_candidates = books.price.shape[1] * (18 if "quantity" in kinds else 3) + 12
     if len(kinds) == 2:
-        num_candidates = max(FULL_PAIRS, num_candidates)
+        num_candidates = max(FULL_PAIRS, THINNED_QUANTITIES * num_candidates // 6)
     group = max(1, _CANDIDATES_AT_ONCE // num_candidates)
     for start in range(0, len(who), group):
         part = np.arange(start, min(start + group, len(who)))
@@ -220,87 +222,3 @@ def _search(books: FixedBooks, who: Deviators, kinds: frozenset[Report]) -> dict
         found["truthful_utility"][part] = best.truthful_utility
         found["utility"][part] = best.utility
     return found
-
-
-def _check_misreport(misreport: Report | Sequence[Report], mechanism: str) -> frozenset[Report]:
-    kinds = (misreport,) if isinstance(misreport, str) else tuple(misreport)
-    if not kinds or not set(kinds) <= {"price", "quantity"}:
-        raise MechanismError(f"misreport is {misreport!r}; expected 'price', 'quantity', or both in a tuple")
-    if "quantity" in kinds and MECHANISMS[mechanism].promises.unit_lots:
-        raise MechanismError(
-            f"mechanism {mechanism!r} is defined for lots of one size, so there is no quantity to misreport; "
-            "use misreport='price'"
-        )
-    return frozenset(kinds)
-
-
-def _rules(
-    mechanism: str, options: dict[str, Any], price_tick: float | None, energy_unit: float | None
-) -> AuctionRules:
-    """Build the market's rules from the keywords of `clear`."""
-    for name, instead in (("rng", "seed="), ("household", "one order a household")):
-        if name in options:
-            raise MechanismError(f"best_response takes no option {name!r}; it needs {instead}")
-    market = {*_FEES, *_TARIFFS, "ties"}
-    own = {name: option for name, option in options.items() if name not in market}
-    known = MECHANISMS[mechanism].options
-    for name in own:
-        if name not in known:
-            raise MechanismError(
-                f"mechanism {mechanism!r} takes no option {name!r}{suggest(name, [*known, *market])}; its options are: "
-                f"{', '.join(known) or 'none'}; every market's are: {', '.join(sorted(market))}"
-            )
-    fees = Fees(**{field: options[name] for name, field in _FEES.items() if name in options})
-    return AuctionRules(mechanism, own, price_tick, energy_unit, options.get("ties", "prorata"), fees)
-
-
-def _floats(name: str, values: npt.ArrayLike) -> FloatArray:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise MechanismError(f"{name} is not an array of numbers: {error}") from error
-
-
-def _by_household(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    array = _floats(name, values)
-    if not np.isfinite(array).all():
-        raise MechanismError(f"{name} is {values!r}; expected finite prices in $/kWh")
-    try:
-        return np.broadcast_to(array, shape)
-    except ValueError:
-        raise MechanismError(
-            f"{name} has shape {array.shape}; expected one price, or one a household {shape}"
-        ) from None
-
-
-def _tariff(values: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    """Lay a tariff out by household, as `clear` does: a value for all, one a market, or one a household."""
-    prices = np.asarray(values, dtype=np.float64)
-    if prices.ndim == len(shape) - 1 and prices.ndim > 0:
-        prices = prices[..., None]
-    return np.broadcast_to(prices, shape)
-
-
-def _check_households(households: Sequence[int] | None, num_households: int) -> IntArray:
-    if households is None:
-        return np.arange(num_households)
-    places = np.asarray(households)
-    if (
-        places.ndim != 1
-        or (places.size and not np.issubdtype(places.dtype, np.integer))
-        or ((places < 0) | (places >= num_households)).any()
-    ):
-        raise MechanismError(
-            f"households is {households!r}; expected places in the book, whole numbers from 0 to {num_households - 1}"
-        )
-    return places.astype(np.int64)
-
-
-def _draws(seed: int | np.random.SeedSequence, num_draws: int, shape: tuple[int, int]) -> FloatArray:
-    """Random numbers ``(L, B, N)``; the first draw is the one that `clear` makes of the seed."""
-    root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-    draws = np.empty((num_draws, *shape))
-    for book in range(shape[0]):
-        stream = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, book), pool_size=root.pool_size)
-        draws[:, book] = np.random.default_rng(stream).random((num_draws, shape[1]))
-    return draws

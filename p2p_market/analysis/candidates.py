@@ -79,7 +79,11 @@ def need_fill_size(books: FixedBooks, who: Deviators, price: FloatArray) -> Floa
     With F the energy that is left for the level and L what others of the level order, q * F / (q + L) is the
     need at q = need * L / (F - need).
     """
-    size = _Place(books, who, price).need_fill(who)
+    size = np.empty(len(who))
+    rows = max(1, books.orders_at_once // max(1, books.price.shape[1]))
+    for start in range(0, len(who), rows):
+        part = np.arange(start, min(start + rows, len(who)))
+        size[part] = _Place(books, who.select(part), price[part]).need_fill(who.select(part))
     return np.where((size > 0.0) & (size <= who.most), size, np.nan)
 
 

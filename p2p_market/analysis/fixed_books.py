@@ -11,7 +11,7 @@ from p2p_market.auction.book import Ladder
 from p2p_market.auction.clearing import clear_orders
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
-from p2p_market.types import FloatArray, IntArray
+from p2p_market.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Deviators:
 
     book: IntArray  # (M,)
     household: IntArray  # (M,)
-    buys: np.ndarray[tuple[int], np.dtype[np.bool_]]  # (M,)
+    buys: BoolArray  # (M,)
     value: FloatArray  # (M,) [$/kWh]
     need: FloatArray  # (M,) [kWh] > 0: what a buyer can use, what a seller has to spare
     most: FloatArray  # (M,) [kWh] the largest quantity that may be reported
@@ -105,15 +105,12 @@ class FixedBooks:
         orders = Orders(self.price[who.book], self.quantity[who.book])
         orders.price[row, who.household] = np.where(size > 0.0, price, 0.0)
         orders.quantity[row, who.household] = np.where(who.buys, size, -size)
-        tariffs = {
-            name: tariff[who.book]
-            for name, tariff in (("retail_price", self.retail_price), ("feed_in_price", self.feed_in_price))
-            if tariff is not None
-        }
+        retail = None if self.retail_price is None else self.retail_price[who.book]
+        feed_in = None if self.feed_in_price is None else self.feed_in_price[who.book]
         utility, energy = np.zeros(len(who)), np.zeros(len(who))
         lots = [None] if self.draws is None else [draw[who.book] for draw in self.draws]
         for draws in lots:
-            clearing = clear_orders(self.rules, orders, draws=draws, **tariffs)
+            clearing = clear_orders(self.rules, orders, draws=draws, retail_price=retail, feed_in_price=feed_in)
             payment = clearing.payment[row, who.household]
             # a pool settles the whole position, whatever part of it is matched inside
             settled = size if self.rules.is_pool else np.abs(clearing.filled[row, who.household])

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from p2p_market.analysis.best_response import Report, best_response
+from p2p_market.analysis.best_response import best_response
+from p2p_market.analysis.inputs import Report, whole_number
 from p2p_market.auction.clear import clear
 from p2p_market.auction.mechanisms import MECHANISMS
-from p2p_market.errors import MechanismError, is_number
+from p2p_market.errors import MechanismError
 from p2p_market.types import FloatArray
 
 if TYPE_CHECKING:
-    import polars
+    import polars as pl
 
 Values: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], tuple[FloatArray, FloatArray]]
 """Draws true values [$/kWh] and signed true needs [kWh] of the shape ``(books, households)``."""
@@ -43,7 +44,7 @@ def regret(
     equal_lots: bool = False,
     seed: int = 0,
     **options: Any,
-) -> polars.DataFrame:
+) -> pl.DataFrame:
     """Measure what households gain by their best misreport while all others are truthful.
 
     Every mechanism meets the same books, and a size's books depend on the seed and the size alone. Unit mechanisms get
@@ -88,15 +89,14 @@ def regret(
     MechanismError
         For input that cannot be used.
     """
-    import polars  # noqa: PLC0415 (a frame library loads only where frames are made)
+    import polars as pl  # noqa: PLC0415 (a frame library loads only where frames are made)
 
     names = list(MECHANISMS) if mechanisms is None else [mechanisms] if isinstance(mechanisms, str) else mechanisms
-    sizes = [num_households] if isinstance(num_households, int) else list(num_households)
-    for name, numbers in (("num_households", sizes), ("num_books", [num_books])):
-        if not all(isinstance(number, int | np.integer) and number >= 1 for number in numbers):
-            raise MechanismError(f"{name} is {numbers!r}; expected whole numbers, 1 or more")
+    sizes = num_households if isinstance(num_households, Sequence) else [num_households]
+    whole_number("num_books", num_books)
     rows = []
     for size in sizes:
+        whole_number("num_households", size)
         books = _draw_books(values, num_books, size, households_a_book, seed)
         for mechanism in names:
             lots = equal_lots or MECHANISMS[mechanism].promises.unit_lots
@@ -105,7 +105,7 @@ def regret(
                 if "quantity" in kinds and MECHANISMS[mechanism].promises.unit_lots:
                     continue
                 rows.append(_measure(books, mechanism, kinds, lots=lots, seed=seed, options=options))
-    return polars.DataFrame(rows, infer_schema_length=None)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 class _Books:
@@ -126,8 +126,6 @@ def _draw_books(
 ) -> _Books:
     if values != "uniform" and not callable(values):
         raise MechanismError(f"values is {values!r}; expected 'uniform' or a function of (rng, shape)")
-    if households_a_book is not None and not (is_number(households_a_book) and households_a_book >= 1):
-        raise MechanismError(f"households_a_book is {households_a_book!r}; expected 1 or more, or None for all")
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(size,)))
     draw: Values = values if callable(values) else uniform_values
     shape = (num_books, size)
@@ -136,7 +134,7 @@ def _draw_books(
         raise MechanismError(
             f"values drew shapes {value.shape} and {need.shape}; expected values and needs of the shape {shape}"
         )
-    measured = size if households_a_book is None else min(size, households_a_book)
+    measured = size if households_a_book is None else min(size, whole_number("households_a_book", households_a_book))
     return _Books(value, need, sorted(rng.choice(size, measured, replace=False).tolist()))
 
 

@@ -11,7 +11,9 @@ from p2p_market.types import FloatArray, IntArray
 FULL_PAIRS = 20_000
 """Pairs of a price and a quantity that are all tried for one household; beyond, quantities are thinned out."""
 
-_THINNED_QUANTITIES = 24
+THINNED_QUANTITIES = 24
+"""Quantities that are then left, beside the true need."""
+
 _ALTERNATIONS = 2
 _ROOT_STEPS = 10
 _ZOOMS, _POINTS_A_ZOOM = 6, 9
@@ -43,7 +45,7 @@ class BestReports:
         self._try(prices, np.broadcast_to(self.size[:, None], prices.shape))
 
     def search_quantities(self) -> None:
-        """Try every quantity at the best price so far, then look closer: at a fill of just the need, and at the best."""
+        """Try every quantity at the best price so far, then look closer at fills of just the need and at the best."""
         sizes = quantity_candidates(self.books, self.who, self.price)
         prices = np.broadcast_to(self.price[:, None], sizes.shape).copy()
         utility, energy = self._try(prices, sizes)
@@ -52,10 +54,11 @@ class BestReports:
 
     def search_pairs(self) -> None:
         """Try prices and quantities together: all pairs of a small book, else thinned out and then alternating."""
+        self.search_quantities()  # with all its closer looks, so that both together never find less than one
         prices = price_candidates(self.books, self.who)
         sizes = quantity_candidates(self.books, self.who, self.who.value)
         if prices.shape[1] * sizes.shape[1] > FULL_PAIRS:
-            sizes = _thin(sizes, _THINNED_QUANTITIES)
+            sizes = tidy(np.concatenate([_thin(sizes, THINNED_QUANTITIES), self.who.need[:, None]], axis=1))
         num_prices, num_sizes = prices.shape[1], sizes.shape[1]
         at = np.repeat(np.arange(len(self.who)), num_prices)
         fill = need_fill_size(self.books, self.who.select(at), prices.ravel())

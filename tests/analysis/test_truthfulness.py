@@ -1,0 +1,132 @@
+"""Declared truthfulness is measured: no misreport gains a cent where it is promised, and some does where it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from p2p_market.analysis import best_response
+from p2p_market.auction.mechanisms import MECHANISMS
+
+NUM_BOOKS = 150
+PRICE_PROOF = [name for name, entry in MECHANISMS.items() if entry.promises.truthful_in_price]
+QUANTITY_PROOF = [name for name, entry in MECHANISMS.items() if entry.promises.truthful_in_quantity]
+NOT_PRICE_PROOF = [
+    name for name, entry in MECHANISMS.items() if not (entry.promises.truthful_in_price or entry.is_pool)
+]
+
+
+def draw_books(mechanism: str, size: int, *, tied: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    """Draw values, needs, what the others report (anything at all), and the tariffs that a pool needs."""
+    rng = np.random.default_rng(size + 100 * tied)
+    shape = (NUM_BOOKS, size)
+    levels = np.array([0.2, 0.21, 0.22, 0.25, 0.3])
+    value, report = (rng.choice(levels, shape) if tied else rng.uniform(0.05, 0.6, shape) for _ in range(2))
+    need = rng.choice([-1.0, 1.0], shape) * (rng.choice([0.5, 1.0, 1.5], shape) if tied else rng.uniform(0.1, 1, shape))
+    if MECHANISMS[mechanism].promises.unit_lots:
+        need = np.sign(need)
+    tariffs = {"retail_price": value, "feed_in_price": value} if MECHANISMS[mechanism].is_pool else {}
+    return value, need, report, tariffs
+
+
+def largest_gain(mechanism: str, misreport: Any, *, tied: bool, against_anything: bool, **options: Any) -> float:
+    largest = 0.0
+    for size in (2, 5, 9):
+        value, need, report, tariffs = draw_books(mechanism, size, tied=tied)
+        price = report if against_anything else None
+        best = best_response(
+            value, need, mechanism, price=price, misreport=misreport, max_quote_ratio=4, seed=1, **tariffs, **options
+        )
+        largest = max(largest, float(best.gain.max()))
+    return largest
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["apart", "tied"])
+@pytest.mark.parametrize("against_anything", [False, True], ids=["truthful", "anything"])
+@pytest.mark.parametrize("mechanism", PRICE_PROOF)
+def test_no_price_gains_where_truth_is_promised(mechanism: str, *, against_anything: bool, tied: bool) -> None:
+    assert largest_gain(mechanism, "price", tied=tied, against_anything=against_anything) <= 1e-9
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["apart", "tied"])
+@pytest.mark.parametrize("mechanism", QUANTITY_PROOF)
+def test_no_quantity_gains_where_truth_is_promised(mechanism: str, *, tied: bool) -> None:
+    assert largest_gain(mechanism, "quantity", tied=tied, against_anything=True) <= 1e-9
+
+
+@pytest.mark.parametrize("mechanism", sorted({*PRICE_PROOF} & {*QUANTITY_PROOF}))
+def test_no_pair_gains_where_truth_is_promised_for_both(mechanism: str) -> None:
+    value, need, report, tariffs = draw_books(mechanism, 5, tied=True)
+    best = best_response(
+        value[:30], need[:30], mechanism, price=report[:30], misreport=("price", "quantity"), max_quote_ratio=4,
+        seed=1, **{name: tariff[:30] for name, tariff in tariffs.items()},
+    )  # fmt: skip
+    assert best.gain.max() <= 1e-9
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "options"),
+    [
+        ("muda", {"long_side": "vickrey"}),
+        ("mcafee", {"ties": "random"}),
+        ("sbba", {"ties": "priority"}),
+        ("trade_reduction", {"fee": 0.02, "network_fee": 0.01, "fee_rate": 0.05}),
+    ],
+    ids=str,
+)
+def test_options_keep_the_truth_best(mechanism: str, options: dict[str, Any]) -> None:
+    for tied in (False, True):
+        assert largest_gain(mechanism, "price", tied=tied, against_anything=True, **options) <= 1e-9
+
+
+@pytest.mark.parametrize("mechanism", ["huang", "muda", "vcg"])
+def test_on_a_price_tick_a_lie_gains_less_than_a_tick(mechanism: str) -> None:
+    # a value between two ticks is rounded to the worse side, where it may tie and share
+    value, need, report, _ = draw_books(mechanism, 5, tied=False)
+    gain = best_response(value, need, mechanism, price=report, price_tick=0.01, seed=1).gain
+    assert (gain < 0.01 * np.abs(need)).all()
+    on_tick = best_response(value.round(2), need, mechanism, price=report, price_tick=0.01, seed=1).gain
+    assert on_tick.max() <= 1e-9
+
+
+def test_dropping_one_order_by_lot_makes_it_pay_to_tie_with_the_next_bid() -> None:
+    # the bid of 0.50 is the marginal one and drops out; down at 0.30 it shares the marginal level, and the lot that
+    # drops one of the two may spare it
+    value, need = [0.60, 0.50, 0.30, 0.10, 0.20], [1.0, 1.0, 1.0, -1.0, -1.0]
+    assert best_response(value, need, "huang").gain[1] == 0.0
+    best = best_response(value, need, "huang", drop="order", seed=0, num_draws=100)
+    assert best.price[1] == 0.30
+    # spared half of the time, it shares 1 kWh with the bid of 0.60 and pays 0.30
+    assert best.gain[1] == pytest.approx(0.5 * 0.5 * 0.20, rel=0.25)
+
+
+@pytest.mark.parametrize("mechanism", ["sbba", "muda"])
+def test_the_truth_is_best_for_every_draw_of_the_lots_and_so_in_expectation(mechanism: str) -> None:
+    for num_draws in (1, 25):
+        assert largest_gain(mechanism, "price", tied=True, against_anything=True, num_draws=num_draws) <= 1e-9
+
+
+@pytest.mark.parametrize("mechanism", NOT_PRICE_PROOF)
+def test_some_price_gains_where_truth_is_not_promised(mechanism: str) -> None:
+    assert largest_gain(mechanism, "price", tied=False, against_anything=False) > 0.1
+
+
+@pytest.mark.parametrize("mechanism", [name for name, entry in MECHANISMS.items() if entry.is_pool])
+def test_no_price_gains_where_prices_are_ignored(mechanism: str) -> None:
+    assert largest_gain(mechanism, "price", tied=False, against_anything=True) == 0.0
+
+
+@pytest.mark.parametrize(
+    "mechanism",
+    ["uniform_price", "pairwise_midpoint", "huang", "mid_market_rate", "supply_demand_ratio", "bill_sharing"],
+)
+def test_some_quantity_gains_where_truth_is_not_promised(mechanism: str) -> None:
+    assert largest_gain(mechanism, "quantity", tied=True, against_anything=False) > 0.001
+
+
+@pytest.mark.parametrize("mechanism", ["pay_as_bid", "continuous"])
+def test_at_a_truthful_price_no_quantity_gains_where_every_unit_trades_at_no_loss(mechanism: str) -> None:
+    # not a promise: what such a market pays for is a price misreport
+    assert largest_gain(mechanism, "quantity", tied=True, against_anything=True, ties="priority") <= 1e-9
