@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +15,13 @@ from p2p_market.auction.rules import AuctionRules
 from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
-from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
+from p2p_market.errors import ConfigError, DataError, MechanismError
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.rewards import Reward
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
+from p2p_market.shares import apportion
 from p2p_market.tariffs import build_schedule
 from p2p_market.types import BoolArray, IntArray
 from p2p_market.view.view import AuctionView
@@ -67,7 +66,7 @@ def load_data(config: Config) -> DataContainer:
                 end=data.end,
                 months=data.months,
                 missing=data.missing,
-                **_table_options(data.options),
+                **data.options,
             )
 
 
@@ -247,19 +246,6 @@ def _synthetic(data: SyntheticData, num_homes: int) -> DataContainer:
     )
 
 
-def _table_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Sort the free options of a table into its format and the loader's own keywords."""
-    from p2p_market.data.table import TableFormat  # noqa: PLC0415 (polars loads only where files are read)
-
-    layout = [field.name for field in dataclasses.fields(TableFormat)]
-    known = [*layout, "pv_capacity", "missing"]
-    for name in options:
-        if name not in known:
-            raise ConfigError(f"data.options.{name}: unknown option{suggest(name, known)}; known: {', '.join(known)}")
-    table_format = TableFormat(**{name: value for name, value in options.items() if name in layout})
-    return {"table_format": table_format, **{name: value for name, value in options.items() if name not in layout}}
-
-
 def _places_of(customers: tuple[str, ...], container: DataContainer) -> IntArray:
     place = {customer: index for index, customer in enumerate(container.customer_ids)}
     unknown = [customer for customer in customers if customer not in place]
@@ -295,13 +281,7 @@ def _share_out(
     """Give every slot a policy, by largest remainder and then by lot."""
     if isinstance(mix, str):
         return {mix: slots} if slots.size else {}
-    shares = np.array(list(mix.values()), dtype=np.float64)
-    if not mix or (shares < 0.0).any() or not np.isclose(shares.sum(), 1.0, atol=1e-3):
-        raise ConfigError(f"{key}: given {dict(mix)}; expected shares, 0 or more each, that add up to 1")
-    exact = shares / shares.sum() * slots.size
-    counts = np.floor(exact).astype(np.int64)
-    short = int(slots.size - counts.sum())
-    counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
+    counts = apportion(mix, slots.size, key)
     parts = np.split(rng.permutation(slots), np.cumsum(counts)[:-1])
     return {name: np.sort(part) for name, part in zip(mix, parts, strict=True) if part.size}
 

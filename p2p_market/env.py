@@ -253,7 +253,12 @@ def _numbers_of(agent: str, action: Any) -> AnyArray:
         if values.dtype.kind not in "fiubO":
             raise TypeError(f"its type is {values.dtype}")
         return values.astype(np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor that still records gradients
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+        RuntimeError,
+    ) as error:  # RuntimeError: a tensor that still records gradients
         raise ActionError(f"action of {agent!r} is not an array of numbers: {error}") from error
 
 

@@ -117,3 +117,10 @@ def test_metadata_says_what_pettingzoo_asks_for() -> None:
     assert p2p_market.env is p2p_market_v0.env
     assert p2p_market.parallel_env is p2p_market_v0.parallel_env
     assert p2p_market.raw_env is p2p_market_v0.raw_env
+
+
+def test_default_module_as_pettingzoo_calls_it() -> None:
+    """The module with nothing given: the synthetic street of twenty homes."""
+    max_cycles_test(p2p_market_v0)
+    parallel_api_test(p2p_market_v0.parallel_env(), num_cycles=20)
+    api_test(p2p_market_v0.env(max_cycles=3), num_cycles=60)

@@ -1,0 +1,178 @@
+"""Supply and demand of one interval, drawn: stepped curves, the crossing, and the part of a level that had to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from p2p_market.view.book import Book, Side
+from p2p_market.view.style import (
+    BUY,
+    BUY_TINT,
+    DASHES,
+    GRID_LINE,
+    INK,
+    MUTED,
+    SELL,
+    SELL_TINT,
+    TRADED_TINT,
+    energy,
+    legend_above,
+    nice_ceiling,
+    note,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LONGER_SIDE = 2.5  # how much further than the shorter side the axis goes at most
+
+
+def draw_curves(axes: Axes, book: Book) -> None:
+    """Draw a book into empty axes: energy [kWh] from left to right, limit price [$/kWh] upwards."""
+    axes.set_xlabel("energy, best offers first [kWh]")
+    axes.set_ylabel("price [$/kWh]")
+    low, high = _price_limits(book)
+    axes.set_ylim(low, high)
+    axes.set_xlim(0.0, _energy_limit(book))
+    _draw_band(axes, book)
+    if book.is_pool:
+        bids, asks = book.bids.total, book.asks.total
+        note(axes, f"No prices are bid in this market:\n{energy(bids)} needed, {energy(asks)} to spare.")
+        return
+    if book.traded > 0.0:
+        _draw_gains(axes, book)
+    for side, end, color, tint, style, name in (
+        (book.bids, low, BUY, BUY_TINT, "-", "demand (bids)"),
+        (book.asks, high, SELL, SELL_TINT, DASHES, "supply (asks)"),
+    ):
+        if len(side):
+            axes.plot(*side.outline(end), color=color, linestyle=style, linewidth=2.4, label=name, zorder=4)
+            _draw_rationed(axes, side, tint)
+    _say_where_it_goes_on(axes, book)
+    if book.traded > 0.0:
+        _draw_crossing(axes, book)
+    else:
+        note(axes, book.why_no_trade())
+    if axes.get_legend_handles_labels()[0]:
+        legend_above(axes)
+
+
+def _price_limits(book: Book) -> tuple[float, float]:
+    prices = book.price[book.quantity != 0.0]
+    if book.is_pool:
+        prices = prices[:0]
+    every = [book.band_low, book.band_high, *prices[np.isfinite(prices)].tolist()]
+    low, high = min(every), max(every)
+    margin = 0.07 * (high - low) if high > low else max(0.1 * abs(high), 0.01)
+    return low - margin, high + margin
+
+
+def _energy_limit(book: Book) -> float:
+    shorter, longer = sorted((book.bids.total, book.asks.total))
+    # where one side is many times the other, the crossing would shrink to a corner
+    shown = min(longer, _LONGER_SIDE * shorter) if shorter > 0.0 and not book.is_pool else longer
+    return nice_ceiling(1.02 * shown)
+
+
+def _draw_band(axes: Axes, book: Book) -> None:
+    for price, name, align in (
+        (book.band_high, "highest retail price", "bottom"),
+        (book.band_low, "lowest feed-in price", "top"),
+    ):
+        axes.axhline(price, color=MUTED, linewidth=1.0, linestyle=":", zorder=2)
+        axes.annotate(
+            f"{name} {price:.3f}",
+            (1.0, price),
+            xycoords=("axes fraction", "data"),
+            xytext=(-3, 2 if align == "bottom" else -2),
+            textcoords="offset points",
+            ha="right",
+            va=align,
+            color=MUTED,
+            fontsize=8.5,
+            zorder=6,
+        )
+
+
+def _draw_gains(axes: Axes, book: Book) -> None:
+    """Shade what the trades are worth: the area between the curves up to the traded energy."""
+    bids, asks, traded = book.bids, book.asks, book.traded
+    ends = np.unique(np.concatenate([[0.0], bids.cumulative, asks.cumulative, [traded]]))
+    ends = ends[ends <= traded]
+    starts = ends[:-1]
+    place = np.column_stack([starts, ends[1:]]).ravel()
+    top, bottom = np.repeat(bids.price_at(starts), 2), np.repeat(asks.price_at(starts), 2)
+    axes.fill_between(place, bottom, top, color=TRADED_TINT, linewidth=0.0, label="gains from trade", zorder=1)
+
+
+def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
+    """Mark what is left of each level that was filled in part."""
+    for level in np.flatnonzero(side.rationed).tolist():
+        end = side.cumulative[level].item()
+        start = end - side.quantity[level].item() + side.filled[level].item()
+        share = 100.0 * side.filled[level].item() / side.quantity[level].item()
+        axes.plot(
+            [start, end],
+            [side.price[level]] * 2,
+            color=tint,
+            linewidth=9.0,
+            solid_capstyle="butt",
+            zorder=3,
+            label=f"rationed: {share:.0f} % filled",
+        )
+
+
+def _draw_crossing(axes: Axes, book: Book) -> None:
+    traded, price = book.traded, book.mean_price
+    right = axes.get_xlim()[1]
+    if np.isfinite(book.clears_from) and book.clears_to > book.clears_from:
+        axes.plot(
+            [traded, traded],
+            [book.clears_from, book.clears_to],
+            color=INK,
+            linewidth=6.0,
+            alpha=0.35,
+            solid_capstyle="butt",
+            label="prices that clear",
+            zorder=5,
+        )
+    axes.plot([0.0, traded], [price, price], color=INK, linewidth=1.2, linestyle=(0, (2, 1.5)), zorder=5)
+    axes.plot(
+        [traded, traded], [axes.get_ylim()[0], price], color=INK, linewidth=0.8, linestyle=(0, (2, 1.5)), zorder=3
+    )
+    name = "clearing price" if book.has_one_price else "mean price"
+    axes.plot([traded], [price], color=INK, marker="o", markersize=8.0, linestyle="none", label=name, zorder=7)
+    is_left = traded < 0.6 * right
+    axes.annotate(
+        f"{energy(traded)}\nat {price:.4f} $/kWh",
+        (traded, price),
+        xytext=(12 if is_left else -12, 0),
+        textcoords="offset points",
+        ha="left" if is_left else "right",
+        va="center",
+        fontsize=10.5,
+        fontweight="bold",
+        bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": GRID_LINE, "alpha": 0.92},
+        zorder=8,
+    )
+
+
+def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
+    """Say how far a side goes that leaves the picture on the right."""
+    right = axes.get_xlim()[1]
+    for side, color, above in ((book.bids, BUY, True), (book.asks, SELL, False)):
+        if side.total > right:
+            price = side.price_at(np.array([right]))[0].item()
+            axes.annotate(
+                f"on to {energy(side.total)} \N{RIGHTWARDS ARROW}",
+                (right, price),
+                xytext=(-3, 4 if above else -4),
+                textcoords="offset points",
+                ha="right",
+                va="bottom" if above else "top",
+                color=color,
+                fontsize=9.0,
+                zorder=6,
+            )
