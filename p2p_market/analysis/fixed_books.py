@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from p2p_market.auction.book import Ladder
 from p2p_market.auction.clearing import clear_orders
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
@@ -150,12 +149,18 @@ class FixedBooks:
 
 def _running(key: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Sums of ``size`` over all orders with at most, and with less than, each order's key ``(B, N)``."""
-    if key.shape[1] == 0:
-        return size, size
-    order = np.argsort(key, axis=1, kind="stable")
-    levels = Ladder(order, np.take_along_axis(key, order, axis=1), np.take_along_axis(size, order, axis=1))
-    total = np.cumsum(levels.size, axis=1)
-    up_to = np.take_along_axis(total, levels.level_end, axis=1)
-    before = levels.level_start - 1
-    below = np.where(before >= 0, np.take_along_axis(total, np.maximum(before, 0), axis=1), 0.0)
-    return levels.scatter(up_to), levels.scatter(below)
+    order = np.argsort(key, axis=1)
+    ascending = np.take_along_axis(key, order, axis=1)
+    total = np.cumsum(np.take_along_axis(size, order, axis=1), axis=1)
+    before = np.zeros_like(total)
+    before[:, 1:] = total[:, :-1]
+    is_tied = ascending[:, 1:] == ascending[:, :-1]
+    # sums never fall along the row: before a tie counts what its first order finds, up to it what its last one leaves
+    below = np.where(np.pad(is_tied, ((0, 0), (1, 0))), -np.inf, before)
+    up_to = np.where(np.pad(is_tied, ((0, 0), (0, 1))), np.inf, total)
+    below = np.maximum.accumulate(below, axis=1)
+    up_to = np.minimum.accumulate(up_to[:, ::-1], axis=1)[:, ::-1]
+    sums = np.empty_like(up_to), np.empty_like(below)
+    for laid_out, along in zip(sums, (up_to, below), strict=True):
+        np.put_along_axis(laid_out, order, along, axis=1)
+    return sums

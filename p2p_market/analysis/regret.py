@@ -63,7 +63,7 @@ def regret(
         Kinds of misreport, each as in `best_response`. Quantities are left out for unit mechanisms.
     values
         ``"uniform"`` (see `uniform_values`), or a function of a generator and a shape ``(books, households)`` that
-        returns true values [$/kWh] and signed true needs [kWh] of that shape.
+        returns true values [$/kWh] and signed true needs [kWh] of that shape. Places in the books are then shuffled.
     households_a_book
         Households of a book whose best response is sought, drawn at random; ``None`` for all.
     equal_lots
@@ -111,7 +111,7 @@ def regret(
 class _Books:
     """Drawn books, what trade is worth in them, and the households that are looked at."""
 
-    def __init__(self, value: FloatArray, need: FloatArray, households: list[int]) -> None:
+    def __init__(self, value: FloatArray, need: FloatArray, households: range) -> None:
         self.value, self.need, self.households = value, need, households
         self.lots: FloatArray = np.sign(need) * LOT
 
@@ -134,8 +134,11 @@ def _draw_books(
         raise MechanismError(
             f"values drew shapes {value.shape} and {need.shape}; expected values and needs of the shape {shape}"
         )
+    # shuffled, the first places of every book are a fair sample of its households, whatever their places mean
+    places = rng.permuted(np.broadcast_to(np.arange(size), shape), axis=1)
+    value, need = np.take_along_axis(value, places, axis=1), np.take_along_axis(need, places, axis=1)
     measured = size if households_a_book is None else min(size, whole_number("households_a_book", households_a_book))
-    return _Books(value, need, sorted(rng.choice(size, measured, replace=False).tolist()))
+    return _Books(value, need, range(measured))
 
 
 def _measure(

@@ -22,6 +22,7 @@ MARKETS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in M
     "pay_as_bid, rate": ("pay_as_bid", {"fee": 0.01, "fee_rate": 0.05}),
     "pay_as_bid, buyer": ("pay_as_bid", {"spread": "buyer"}),
     "huang, order": ("huang", {"drop": "order"}),
+    "continuous, mid": ("continuous", {"pair_price": "mid"}),
     "muda, vickrey": ("muda", {"long_side": "vickrey"}),
 }
 WITH_QUANTITIES = [label for label, (name, _) in MARKETS.items() if not MECHANISMS[name].promises.unit_lots]
