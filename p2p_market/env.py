@@ -171,6 +171,8 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
             self.agents = []
         if self.render_mode == "human":
             self.render()
+        elif self.render_mode == "rgb_array" and self.view is not None:
+            self.view.follow(self.controller)  # a picture shows the episode so far, drawn or not
         return outcome
 
     def state(self) -> Float32Array:

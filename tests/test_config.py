@@ -138,6 +138,8 @@ def test_errors_in_a_file_name_the_file(tmp_path: Path) -> None:
         ("- a\n- b\n", ": expected keys with values at the top, found ['a', 'b']"),
         ("just words", ": expected keys with values at the top, found 'just words'"),
         ("seed: 1\n---\nseed: 2\n", "not valid YAML"),
+        ("seed: 1\nseed: 2\n", "line 2, column 1: not valid YAML: key 'seed' appears twice, first in line 1"),
+        ("market:\n  ties: random\n  ties: prorata\n", "line 3, column 3: not valid YAML: key 'ties' appears twice"),
     ],
 )
 def test_a_file_that_is_not_a_configuration(tmp_path: Path, text: str, message: str) -> None:

@@ -15,6 +15,8 @@ _MONTHS = (
 )  # fmt: skip
 _TICK_MINUTES = (5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440)
 _DAY = 1440
+_LONG = 60 * _DAY
+_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 
 
 def as_datetime(time: np.datetime64) -> dt.datetime:
@@ -69,9 +71,12 @@ def clock_ticks(start: dt.datetime, minutes: int, num_intervals: int, most: int 
     Returns
     -------
     tuple
-        Places, in intervals from ``start``, and labels: the time of day, or the date where a day begins.
+        Places, in intervals from ``start``, and labels: the time of day, the date where a day begins, or
+        the month on a long axis.
     """
     length = minutes * num_intervals
+    if length > _LONG:
+        return _month_ticks(start, minutes, length, most)
     steps = (*_TICK_MINUTES, *(_DAY * days for days in range(2, length // _DAY + 2)))
     step = next((s for s in steps if length / s <= most), steps[-1])
     midnight = start.replace(hour=0, minute=0)
@@ -81,3 +86,14 @@ def clock_ticks(start: dt.datetime, minutes: int, num_intervals: int, most: int 
     by_day = step >= _DAY or length > 2 * _DAY
     labels = [short_date(time) if by_day and (time.hour, time.minute) == (0, 0) else clock(time) for time in times]
     return [(tick - offset) / minutes for tick in ticks], labels
+
+
+def _month_ticks(start: dt.datetime, minutes: int, length: int, most: int) -> tuple[list[float], list[str]]:
+    end = start + dt.timedelta(minutes=length)
+    months = range(12 * start.year + start.month - 1, 12 * end.year + end.month)
+    firsts = [dt.datetime(month // 12, month % 12 + 1, 1) for month in months]
+    inside = [first for first in firsts if start <= first <= end]
+    step = next((s for s in _MONTH_STEPS if len(inside) <= s * most), _MONTH_STEPS[-1])
+    chosen = [first for first in inside if (12 * first.year + first.month - 1) % step == 0]
+    places = [(first - start) / dt.timedelta(minutes=minutes) for first in chosen]
+    return places, [f"{_MONTHS[first.month - 1][:3]} {first.year}" for first in chosen]

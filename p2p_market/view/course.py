@@ -21,7 +21,7 @@ _MOST_DAYS = 14  # past that, half hours blur into each other
 class Course:
     """Columns over time, a value a step.
 
-    Prices are means over a step, that of the traded energy weighted by it; energy is the sum of a step.
+    The price is the mean of the traded energy of a step, the band its lowest and highest; energy is the sum.
     """
 
     start: dt.datetime
@@ -62,7 +62,8 @@ def read_course(intervals: pl.DataFrame) -> Course:
         traded, price = pl.col("traded_kwh"), pl.col("price_dollars_per_kwh")
         intervals = intervals.group_by(pl.col("start").dt.truncate("1d"), maintain_order=True).agg(
             pl.selectors.ends_with("_kwh").exclude("^price_.*$").sum(),
-            pl.col("price_low_dollars_per_kwh", "price_high_dollars_per_kwh").mean(),
+            pl.col("price_low_dollars_per_kwh").min(),
+            pl.col("price_high_dollars_per_kwh").max(),
             pl.when(traded.sum() > 0.0).then((price * traded).sum() / traded.sum()).alias("price_dollars_per_kwh"),
             hours.sum() * pl.len(),
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from p2p_market.types import FloatArray
 from p2p_market.view.book import Book, Side
 from p2p_market.view.style import (
     BUY,
@@ -26,11 +27,15 @@ from p2p_market.view.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ON_WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+_RATIONED = "filled in part"
+_ORDER = ("demand", "supply", "gains", "clearing", "mean", "rationed", _RATIONED, "prices")
 _LONGER_SIDE = 2.5  # how much further than the shorter side the axis goes at most
 
 
-def draw_curves(axes: Axes, book: Book) -> None:
+def draw_curves(axes: Axes, book: Book, title: str) -> None:
     """Draw a book into empty axes: energy [kWh] from left to right, limit price [$/kWh] upwards."""
+    axes.set_title(title, pad=22)
     axes.set_xlabel("energy, best offers first [kWh]")
     axes.set_ylabel("price [$/kWh]")
     low, high = _price_limits(book)
@@ -54,9 +59,9 @@ def draw_curves(axes: Axes, book: Book) -> None:
     if book.traded > 0.0:
         _draw_crossing(axes, book)
     else:
-        note(axes, book.why_no_trade())
-    if axes.get_legend_handles_labels()[0]:
-        legend_above(axes)
+        text = book.why_no_trade()
+        note(axes, text, _free_place(axes, book, text, (0.5, 0.5)))
+    _draw_legend(axes, title)
 
 
 def _price_limits(book: Book) -> tuple[float, float]:
@@ -92,6 +97,7 @@ def _draw_band(axes: Axes, book: Book) -> None:
             va=align,
             color=MUTED,
             fontsize=8.5,
+            bbox=_ON_WHITE,
             zorder=6,
         )
 
@@ -109,10 +115,10 @@ def _draw_gains(axes: Axes, book: Book) -> None:
 
 def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
     """Mark what is left of each level that was filled in part."""
-    for level in np.flatnonzero(side.rationed).tolist():
+    levels = np.flatnonzero(side.rationed).tolist()
+    for level in levels:
         end = side.cumulative[level].item()
         start = end - side.quantity[level].item() + side.filled[level].item()
-        share = 100.0 * side.filled[level].item() / side.quantity[level].item()
         axes.plot(
             [start, end],
             [side.price[level]] * 2,
@@ -120,13 +126,18 @@ def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
             linewidth=9.0,
             solid_capstyle="butt",
             zorder=3,
-            label=f"rationed: {share:.0f} % filled",
+            label=f"rationed: {_percent(side, level)} filled" if len(levels) == 1 else _RATIONED,
         )
+
+
+def _percent(side: Side, level: int) -> str:
+    """Filled share of a level that is filled in part: neither none nor all of it, however little is missing."""
+    percent = 100.0 * side.filled[level].item() / side.quantity[level].item()
+    return "under 1 %" if percent < 1.0 else "over 99 %" if percent > 99.0 else f"{percent:.0f} %"
 
 
 def _draw_crossing(axes: Axes, book: Book) -> None:
     traded, price = book.traded, book.mean_price
-    right = axes.get_xlim()[1]
     if np.isfinite(book.clears_from) and book.clears_to > book.clears_from:
         axes.plot(
             [traded, traded],
@@ -144,17 +155,19 @@ def _draw_crossing(axes: Axes, book: Book) -> None:
     )
     name = "clearing price" if book.has_one_price else "mean price"
     axes.plot([traded], [price], color=INK, marker="o", markersize=8.0, linestyle="none", label=name, zorder=7)
-    is_left = traded < 0.6 * right
+    text = f"{energy(traded)}\nat {price:.4f} $/kWh"
+    crossing = _shares(axes, np.array([traded]), np.array([price]))[0]
     axes.annotate(
-        f"{energy(traded)}\nat {price:.4f} $/kWh",
+        text,
         (traded, price),
-        xytext=(12 if is_left else -12, 0),
-        textcoords="offset points",
-        ha="left" if is_left else "right",
+        xytext=_free_place(axes, book, text, (crossing[0].item(), crossing[1].item())),
+        textcoords="axes fraction",
+        ha="center",
         va="center",
         fontsize=10.5,
         fontweight="bold",
         bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": GRID_LINE, "alpha": 0.92},
+        arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.8, "shrinkB": 5.0},
         zorder=8,
     )
 
@@ -162,9 +175,12 @@ def _draw_crossing(axes: Axes, book: Book) -> None:
 def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
     """Say how far a side goes that leaves the picture on the right."""
     right = axes.get_xlim()[1]
-    for side, color, above in ((book.bids, BUY, True), (book.asks, SELL, False)):
+    for side, color, is_bid in ((book.bids, BUY, True), (book.asks, SELL, False)):
         if side.total > right:
             price = side.price_at(np.array([right]))[0].item()
+            edge, width = book.band_high if is_bid else book.band_low, book.band_high - book.band_low
+            is_taken = abs(price - edge) < 0.1 * width  # the name of the band's edge stands there
+            above = is_bid != is_taken
             axes.annotate(
                 f"on to {energy(side.total)} \N{RIGHTWARDS ARROW}",
                 (right, price),
@@ -174,5 +190,48 @@ def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
                 va="bottom" if above else "top",
                 color=color,
                 fontsize=9.0,
+                bbox=_ON_WHITE,
                 zorder=6,
             )
+
+
+def _draw_legend(axes: Axes, title: str) -> None:
+    entries = {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if len([label for label in entries if label.startswith("rationed")]) > 1:
+        entries = {_RATIONED if label.startswith("rationed") else label: entry for label, entry in entries.items()}
+    labels = sorted(entries, key=lambda label: [label.startswith(start) for start in _ORDER].index(True))
+    if labels:
+        legend_above(axes, 3, handles=[entries[label] for label in labels], labels=labels)
+    if len(labels) > 3:
+        axes.set_title(title, pad=40)  # a second row
+
+
+def _shares(axes: Axes, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Points ``(n, 2)`` of the data as shares of the axes."""
+    corners = np.array([axes.get_xlim(), axes.get_ylim()])
+    shares: FloatArray = (np.column_stack([x, y]) - corners[:, 0]) / np.ptp(corners, axis=1)
+    return shares
+
+
+def _free_place(axes: Axes, book: Book, text: str, near: tuple[float, float]) -> tuple[float, float]:
+    """Find a place for a text, in shares of the axes, that covers no curve; of those the nearest to a point."""
+    lines = text.split("\n")
+    letter = 10.5 / 72.0
+    area = np.array(axes.bbox.size) / axes.figure.dpi  # [in]
+    half = 0.5 * np.array([(0.66 * max(map(len, lines)) + 2.0) * letter, (1.5 * len(lines) + 1.2) * letter]) / area
+    low, high = axes.get_ylim()
+    bands = np.array([[x, price] for price in (book.band_low, book.band_high) for x in np.linspace(0.6, 1.0, 12)])
+    taken = [np.array([near]), _shares(axes, bands[:, 0] * axes.get_xlim()[1], bands[:, 1])]
+    for side, end in ((book.bids, low), (book.asks, high)):
+        if len(side):
+            # a side can go on for a thousand times the width of the picture; out there it covers no text
+            corners = np.clip(_shares(axes, *side.outline(end)), -0.1, 1.1)
+            along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(corners, axis=0)).sum(axis=1))])
+            steps = np.arange(0.0, along[-1], 0.01)
+            taken.append(np.column_stack([np.interp(steps, along, corners[:, axis]) for axis in (0, 1)]))
+    obstacles = np.concatenate(taken)
+    sides = [np.linspace(half[axis] + 0.015, 1.0 - half[axis] - 0.015, 24) for axis in (0, 1)]
+    places = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+    covered = (np.abs(places[:, None] - obstacles[None]) < half).all(axis=-1).sum(axis=1)
+    best = places[np.lexsort((np.hypot(*((places - near) * area).T), covered))[0]]
+    return best[0].item(), best[1].item()

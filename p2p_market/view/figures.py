@@ -109,12 +109,12 @@ def _first_market(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("market") == pl.col("market").min())
 
 
-def _head(figure: Figure, title: str, results: Results, *more: str) -> None:
+def _head(figure: Figure, title: str, results: Results) -> None:
     """Write the title, and below it what ran."""
     number, markets = _first_market(results.household_totals).height, results.config.run.num_markets
     times = _first_market(results.intervals)["start"]
-    words = [results.config.market.mechanism, "1 household" if number == 1 else f"{number} households", *more]
-    words.insert(2, span_name(times[0], times[-1]))
+    words = [results.config.market.mechanism, "1 household" if number == 1 else f"{number} households"]
+    words.append(span_name(times[0], times[-1]))
     if markets > 1:
         words.append(f"first of {markets} markets")
     inches = figure.get_figheight()
@@ -123,8 +123,8 @@ def _head(figure: Figure, title: str, results: Results, *more: str) -> None:
 
 
 def _two_panels(figure: Figure) -> tuple[Axes, Axes]:
-    upper = figure.add_axes((0.085, 0.535, 0.895, 0.265))
-    return upper, figure.add_axes((0.085, 0.105, 0.895, 0.265), sharex=upper)
+    upper = figure.add_axes((0.085, 0.510, 0.875, 0.275))
+    return upper, figure.add_axes((0.085, 0.105, 0.875, 0.265), sharex=upper)
 
 
 def _draw_clock(upper: Axes, lower: Axes, course: Course) -> None:
@@ -161,20 +161,21 @@ def _draw_price_and_volume(figure: Figure, results: Results) -> None:
     course = read_course(intervals)
     low, high = course["price_low_dollars_per_kwh"], course["price_high_dollars_per_kwh"]
     place, bottom = course.outline(low)
-    band = "band: feed-in to retail price" + (", mean of the day" if course.is_daily else "")
+    band = "band: feed-in to retail price" + (", lowest and highest of the day" if course.is_daily else "")
     prices.fill_between(place, bottom, course.outline(high)[1], color=BAND, linewidth=0.0, label=band)
     prices.set_ylabel("price [$/kWh]")
     prices.set_ylim(*with_margin(float(np.nanmin(low)), float(np.nanmax(high))))
+    width = 1.2 if course.is_daily else 1.8
     traded = course["traded_kwh"]
     if traded.max() > _TRADE:
         mean = course.outline(course["price_dollars_per_kwh"])
-        prices.plot(*mean, color=INK, linewidth=1.8, label="mean price of the traded energy", zorder=3)
+        prices.plot(*mean, color=INK, linewidth=width, label="mean price of the traded energy", zorder=3)
     else:
         note(prices, "Nothing was traded, so there is no price.")
         note(volumes, "Nothing was traded in this run.")
     place, values = course.outline(traded)
     volumes.fill_between(place, 0.0, values, color=TRADED_TINT, linewidth=0.0)
-    volumes.plot(place, values, color=TRADED, linewidth=1.4, label="traded between neighbours")
+    volumes.plot(place, values, color=TRADED, linewidth=0.7 * width, label="traded between neighbours")
     volumes.set_ylim(0.0, nice_ceiling(1.05 * float(traded.max())))
     volumes.set_ylabel("energy [kWh a day]" if course.is_daily else f"energy [kWh in {course.minutes} min]")
     _draw_clock(prices, volumes, course)
@@ -187,16 +188,15 @@ def _draw_price_and_volume(figure: Figure, results: Results) -> None:
 def _draw_supply_and_demand(figure: Figure, results: Results) -> None:
     households = _first_market(results.households)
     book, when = _best_book(households, _first_market(results.intervals), results.config.market.mechanism)
-    axes = figure.add_axes((0.10, 0.105, 0.87, 0.665))
+    axes = figure.add_axes((0.10, 0.105, 0.87, 0.605))
     if households["start"].n_unique() > 1:
         minutes = int(households["start"].unique().sort().diff().min().total_seconds()) // 60  # type: ignore[union-attr] # a difference of times
         moment = interval_name(when, minutes)
     else:
         moment = f"{long_date(when)}, {when:%H:%M}"
-    axes.set_title(moment, pad=40)
-    more = "the interval with the largest traded volume" if book.traded > _TRADE else "nothing was traded"
-    _head(figure, "Supply and demand", results, more)
-    draw_curves(axes, book)
+    more = "at the largest traded volume" if book.traded > _TRADE else "where nothing was traded"
+    _head(figure, f"Supply and demand {more}", results)
+    draw_curves(axes, book, moment)
 
 
 def _best_book(households: pl.DataFrame, intervals: pl.DataFrame, mechanism: str) -> tuple[Book, dt.datetime]:
@@ -234,7 +234,7 @@ def _is_one(prices: FloatArray) -> bool:
 def _draw_savings_by_household(figure: Figure, results: Results) -> None:
     totals = _first_market(results.household_totals).sort("saving_dollars", descending=True, maintain_order=True)
     saving = totals["saving_dollars"].to_numpy()
-    axes = figure.add_axes((0.085, 0.135, 0.895, 0.625))
+    axes = figure.add_axes((0.085, 0.125, 0.895, 0.665))
     _head(figure, "Savings by household, against the grid alone", results)
     axes.set_ylabel("saving over the run [$]")
     place, zero = np.arange(len(saving), dtype=np.float64), np.zeros(len(saving))
@@ -251,7 +251,8 @@ def _draw_savings_by_household(figure: Figure, results: Results) -> None:
             bars(axes, place[mine], zero[mine], saving[mine], 0.76, label=label, **look)
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=3)
     ticks, labels, kind = household_ticks(totals["household"].to_list())
-    axes.set_xlim(-0.7, len(saving) - 0.3)
+    side = max(0.7, 5.0 - 0.5 * len(saving))  # few bars would be walls
+    axes.set_xlim(-side, len(saving) - 1.0 + side)
     axes.grid(visible=False, axis="x")
     axes.tick_params(axis="x", length=0.0)
     if len(saving) <= MOST_NAMED:
@@ -290,7 +291,6 @@ def _draw_community_power(figure: Figure, results: Results) -> None:
     demand, pv, traded, bought, sold = (
         course.power(name) for name in ("demand_kwh", "pv_kwh", "traded_kwh", "grid_import_kwh", "grid_export_kwh")
     )
-    top = nice_ceiling(1.05 * float(max(demand.max(), pv.max())))
     for axes, title, total, name, parts in (
         (
             demand_axes,
@@ -316,7 +316,7 @@ def _draw_community_power(figure: Figure, results: Results) -> None:
             base = upper
         axes.plot(*course.outline(total), color=INK, linewidth=1.2, label=name)
         axes.set_title(title, pad=22)
-        axes.set_ylim(0.0, top)
+        axes.set_ylim(0.0, nice_ceiling(1.05 * float(total.max())))
         axes.set_ylabel("mean of the day [kW]" if course.is_daily else "power [kW]")
         legend_above(axes)
     _draw_clock(demand_axes, pv_axes, course)

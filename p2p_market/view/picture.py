@@ -31,6 +31,7 @@ from p2p_market.view.style import (
     nice_ceiling,
     note,
     steps,
+    wipe,
 )
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ SIZE_INCHES = (12.0, 7.6)
 DOTS_PER_INCH = 100
 
 # left, bottom, width, height as shares of the figure
-_CURVES = (0.062, 0.400, 0.445, 0.405)
-_PRICES = (0.585, 0.630, 0.395, 0.175)
-_ENERGY = (0.585, 0.400, 0.395, 0.175)
-_HOUSEHOLDS = (0.062, 0.080, 0.918, 0.195)
-_TILES = (0.46, 0.60, 0.74, 0.87)
+_CURVES = (0.062, 0.390, 0.450, 0.355)
+_PRICES = (0.580, 0.635, 0.392, 0.142)
+_ENERGY = (0.580, 0.390, 0.392, 0.142)
+_HOUSEHOLDS = (0.062, 0.072, 0.910, 0.182)
+_FEWEST = 10
+_PLACES = (_CURVES, _PRICES, _ENERGY, _HOUSEHOLDS)
+_TILES = (0.235, 0.3885, 0.542, 0.6955, 0.849)
 
 
 class Picture:
@@ -69,67 +72,69 @@ class Picture:
         """Return the picture, ``(760, 1200, 3)`` uint8."""
         with house_style():
             draw_scene(self._canvas.figure, scene, window, history)
-            self._canvas.draw()
-        pixels: AnyArray = np.asarray(self._canvas.buffer_rgba())[:, :, :3].copy()
+            self._canvas.draw()  # type: ignore[no-untyped-call] # matplotlib types it not yet
+        pixels: AnyArray = np.asarray(self._canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[no-untyped-call] # the same
         return pixels
 
 
 def draw_scene(figure: Figure, scene: Scene, window: Window, history: Iterable[Moment]) -> None:
     """Draw everything anew; call it inside `house_style`."""
-    figure.clear()
+    if len(figure.axes) != len(_PLACES):
+        figure.clear()
+        for place in _PLACES:
+            figure.add_axes(place)
+    curves, prices, amounts, households = figure.axes
+    for axes in figure.axes:
+        wipe(axes)
+    for text in list(figure.texts):
+        text.remove()
     _draw_head(figure, scene)
-    curves = figure.add_axes(_CURVES)
-    curves.set_title("Supply and demand", pad=22)
     if scene.book is None:
         _announce(curves, scene)
     else:
-        draw_curves(curves, scene.book)
+        draw_curves(curves, scene.book, "Supply and demand")
     moments = [moment for moment in history if moment.elapsed >= window.first]
-    prices = figure.add_axes(_PRICES)
     _draw_prices(prices, window, moments)
-    amounts = figure.add_axes(_ENERGY, sharex=prices)
     _draw_energy(amounts, moments)
     _draw_clock(prices, amounts, window, scene)
-    _draw_households(figure.add_axes(_HOUSEHOLDS), scene)
+    _draw_households(households, scene)
 
 
 def _draw_head(figure: Figure, scene: Scene) -> None:
     num_households, num_prosumers = len(scene.names), int(scene.has_pv.sum())
     day, _, clock = interval_name(scene.start, scene.minutes).partition(", ")
-    figure.text(0.02, 0.953, day, fontsize=12.0, color=MUTED, va="center")
-    figure.text(0.02, 0.912, clock.replace(" to ", " \N{EN DASH} "), fontsize=21.0, fontweight="bold", va="center")
     noun = "household" if num_households == 1 else "households"
     of = max(scene.horizon, scene.elapsed + 1)
-    figure.text(
-        0.175,
-        0.912,
-        f"{num_households} {noun}, {num_prosumers} with PV\n{scene.mechanism}, interval {scene.elapsed + 1} of {of}",
-        fontsize=10.5,
-        color=MUTED,
-        va="center",
-        linespacing=1.4,
-    )
+    what = f"{num_households} {noun}, {num_prosumers} with PV   \N{MIDDLE DOT}   {scene.mechanism}"
+    figure.text(0.02, 0.965, day, fontsize=11.5, color=MUTED, va="center")
+    what += f"   \N{MIDDLE DOT}   interval {scene.elapsed + 1} of {of}"
+    figure.text(0.972, 0.965, what, fontsize=10.5, color=MUTED, va="center", ha="right")
+    figure.text(0.02, 0.913, clock.replace(" to ", " \N{EN DASH} "), fontsize=20.0, fontweight="bold", va="center")
+    for place, (value, caption) in zip(_TILES, _tiles(scene), strict=True):
+        figure.text(place, 0.921, value, fontsize=14.0, fontweight="bold", va="center")
+        figure.text(place, 0.889, caption, fontsize=9.0, color=MUTED, va="center")
+
+
+def _tiles(scene: Scene) -> list[tuple[str, str]]:
+    """What matters most about an interval, and what it is called."""
     if scene.book is None:
-        tiles = [
-            ("\N{EN DASH}", "traded"),
-            ("\N{EN DASH}", "price"),
-            ("\N{EN DASH}", "from the grid"),
-            ("\N{EN DASH}", "saved"),
-        ]
-    else:
-        price = f"{scene.book.mean_price:.4f} $/kWh" if scene.book.traded > 0.0 else "no trade"
-        tiles = [
-            (energy(scene.book.traded), "traded"),
-            (price, "clearing price" if scene.book.has_one_price else "mean price"),
-            (energy(float(scene.grid_import.sum())), f"from the grid, {energy(float(scene.grid_export.sum()))} to it"),
-            (f"{round(scene.saving, 3) + 0.0:.3f} $", "saved against the grid alone"),
-        ]
-    for place, (value, caption) in zip(_TILES, tiles, strict=True):
-        figure.text(place, 0.946, value, fontsize=14.0, fontweight="bold", va="center")
-        figure.text(place, 0.909, caption, fontsize=9.0, color=MUTED, va="center")
+        captions = ("traded", "price", "from the grid", "to the grid", "saved against the grid")
+        return [("\N{EN DASH}", caption) for caption in captions]
+    price = ("no trade", "price")
+    if scene.book.traded > 0.0:
+        kind = "clearing price" if scene.book.has_one_price else "mean price"
+        price = (f"{scene.book.mean_price:.4f} $/kWh", kind)
+    return [
+        (energy(scene.book.traded), "traded"),
+        price,
+        (energy(float(scene.grid_import.sum())), "from the grid"),
+        (energy(float(scene.grid_export.sum())), "to the grid"),
+        (f"{round(scene.saving, 3) + 0.0:.3f} $", "saved against the grid"),
+    ]
 
 
 def _announce(axes: Axes, scene: Scene) -> None:
+    axes.set_title("Supply and demand", pad=22)
     axes.set_xlabel("energy, best offers first [kWh]")
     axes.set_ylabel("price [$/kWh]")
     margin = 0.07 * (scene.price_high - scene.price_low) or 0.01
@@ -167,7 +172,7 @@ def _draw_prices(axes: Axes, window: Window, moments: list[Moment]) -> None:
 
 
 def _draw_energy(axes: Axes, moments: list[Moment]) -> None:
-    axes.set_title("Energy an interval [kWh]", pad=22)
+    axes.set_title("Energy in each interval [kWh]", pad=22)
     top = max((max(m.needed, m.to_spare) for m in moments), default=0.0)
     axes.set_ylim(0.0, nice_ceiling(1.05 * top))
     place, traded = _steps(moments, [m.traded for m in moments])
@@ -189,9 +194,9 @@ def _draw_energy(axes: Axes, moments: list[Moment]) -> None:
 
 def _draw_clock(prices: Axes, amounts: Axes, window: Window, scene: Scene) -> None:
     ticks, labels = clock_ticks(window.start, scene.minutes, len(window))
-    prices.set_xlim(window.first, window.first + len(window))
-    prices.set_xticks([window.first + tick for tick in ticks], labels)
-    prices.tick_params(labelbottom=False)
+    for axes, names in ((prices, [""] * len(labels)), (amounts, labels)):
+        axes.set_xlim(window.first, window.first + len(window))
+        axes.set_xticks([window.first + tick for tick in ticks], names)
     amounts.set_xlabel("local time")
     for axes in (prices, amounts):
         axes.axvspan(scene.elapsed, scene.elapsed + 1, color="#F7E7B5", linewidth=0.0, zorder=0.5)
@@ -207,6 +212,7 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
     if scene.book is None:
         axes.set_title("What the households need (+) and have to spare (\N{MINUS SIGN}) [kWh]", pad=22)
         need, spare = np.maximum(scene.net_load, 0.0), np.minimum(scene.net_load, 0.0)
+        layers: list[tuple[str, FloatArray, FloatArray, str, str, str | None]]
         layers = [("needs", zero, need, BUY_TINT, BUY, None), ("has to spare", zero, spare, SELL_TINT, SELL, None)]
     else:
         axes.set_title("Who traded: bought (+) and sold (\N{MINUS SIGN}) [kWh]", pad=22)
@@ -233,28 +239,32 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
             facecolor=face,
             edgecolor=edge,
             linewidth=0.6 if number <= 60 else 0.0,
-            hatch=hatch,
+            hatch=hatch if number <= 60 else None,  # lines in a bar of two pixels are noise, and slow
             label=label,
             zorder=2,
         )
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=3)
-    _mark_roofs(axes, scene, lower, place)
+    if scene.has_pv.any():
+        lower -= 0.13 * (upper - lower)
+        _mark_roofs(axes, scene, lower + 0.06 * (upper - lower), place)
     axes.set_ylim(lower, upper)
-    axes.set_xlim(-0.7, number - 0.3)
+    side = max(0.7, 0.5 * (_FEWEST - number))  # few bars would be walls
+    axes.set_xlim(-side, number - 1.0 + side)
     ticks, labels, kind = household_ticks(scene.names)
     axes.set_xticks(ticks, labels)
     axes.set_xlabel(kind)
+    axes.locator_params(axis="y", nbins=6)
     axes.grid(visible=False, axis="x")
     axes.tick_params(axis="x", length=0.0)
     legend_above(axes)
 
 
-def _mark_roofs(axes: Axes, scene: Scene, lower: float, place: FloatArray) -> None:
+def _mark_roofs(axes: Axes, scene: Scene, height: float, place: FloatArray) -> None:
     roofs = place[scene.has_pv]
     size = 6.0 if len(place) <= 60 else 2.5
     axes.plot(
         roofs,
-        np.full(len(roofs), 0.9 * lower),
+        np.full(len(roofs), height),
         "*",
         color=SUN,
         markersize=size,

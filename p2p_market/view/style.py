@@ -34,6 +34,7 @@ GRID_LINE = "#DDDDDD"
 
 MOST_NAMED = 40
 """Households that an axis can name one by one."""
+_TICK_STEPS = (1, 2, 5, *(n * 10**power for power in range(1, 7) for n in (1, 2, 5)))
 
 DASHES = (0, (6, 1.5))
 """Line style of the supply side; the demand side is solid."""
@@ -53,6 +54,7 @@ RC: Mapping[str, Any] = {
     "axes.titlesize": 12.0,
     "axes.titleweight": "bold",
     "axes.titlepad": 8.0,
+    "axes.titley": 1.0,  # matplotlib would measure every tick label to find a place
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -100,11 +102,11 @@ def house_style(**more: Any) -> AbstractContextManager[None]:
 
 
 def nice_ceiling(value: float) -> float:
-    """Return the smallest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten that is not below ``value``."""
+    """Return the smallest of 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten that is not below ``value``."""
     if not (math.isfinite(value) and value > 0.0):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    for factor in (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0):
+    for factor in (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0):
         if value <= factor * power * (1.0 + 1e-9):
             return factor * power
     return 10.0 * power  # value / power is below 10 but for rounding
@@ -119,6 +121,8 @@ def with_margin(low: float, high: float, share: float = 0.08) -> tuple[float, fl
 def energy(kwh: float) -> str:
     """Energy for people: ``"3.41 kWh"``; watt-hours matter below one, and nothing after the point above a hundred."""
     size = abs(kwh)
+    if size == 0.0:
+        return "0 kWh"
     decimals = 3 if size < 1.0 else 2 if size < 100.0 else 0
     return f"{kwh + 0.0:,.{decimals}f} kWh"
 
@@ -149,7 +153,7 @@ def steps(place: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray
 
 def household_ticks(names: Sequence[str]) -> tuple[list[int], list[str], str]:
     """Ticks, labels and axis title: numbers where all are called alike, names where few, else a count."""
-    step = max(1, -(-len(names) // MOST_NAMED))
+    step = next(step for step in _TICK_STEPS if len(names) <= step * (MOST_NAMED if step == 1 else 20))
     ticks = list(range(0, len(names), step))
     stems = {name.rpartition("_")[0] for name in names}
     if len(stems) == 1 and (stem := stems.pop()):
@@ -158,6 +162,13 @@ def household_ticks(names: Sequence[str]) -> tuple[list[int], list[str], str]:
     if longest * len(names) <= 130:
         return list(range(len(names))), list(names), "household"
     return ticks, [str(tick) for tick in ticks], "place on the street"
+
+
+def wipe(axes: Axes) -> None:
+    """Remove what was drawn; ticks and labels stay, since to build them anew is most of the work of a frame."""
+    legend = axes.get_legend()
+    for artist in (*axes.lines, *axes.collections, *axes.patches, *axes.texts, *([legend] if legend else ())):
+        artist.remove()
 
 
 def legend_above(axes: Axes, columns: int = 6, **more: Any) -> None:
@@ -174,11 +185,10 @@ def legend_above(axes: Axes, columns: int = 6, **more: Any) -> None:
     )
 
 
-def note(axes: Axes, text: str) -> None:
-    """Write a sentence where there is nothing to draw."""
+def note(axes: Axes, text: str, place: tuple[float, float] = (0.5, 0.5)) -> None:
+    """Write a sentence where there is nothing to draw, around a place in shares of the axes."""
     axes.text(
-        0.5,
-        0.5,
+        *place,
         text,
         transform=axes.transAxes,
         ha="center",

@@ -167,7 +167,7 @@ def _ad_valorem_income(market: Market, clearing: Clearing, pool: bool) -> float:
 
 
 def check_efficiency(variant: str, market: Market) -> None:
-    """The largest volume that agrees, nobody left who would still trade, and the welfare of a linear program."""
+    """The largest volume that agrees; nobody is left who would still trade, or is worth more than who trades."""
     clearing = market.clear(variant)
     sizes = [Fraction(size) for size in market.quantity]
     bids = {i: (price, size) for i, (price, size) in enumerate(zip(market.price, sizes, strict=True)) if size > 0}
@@ -177,6 +177,8 @@ def check_efficiency(variant: str, market: Market) -> None:
     best_bid_left = market.price[left > 1e-12].max(initial=-np.inf)
     best_ask_left = market.price[left < -1e-12].min(initial=np.inf)
     assert best_bid_left < best_ask_left
+    assert market.price[clearing.filled > 0].min(initial=np.inf) >= best_bid_left
+    assert market.price[clearing.filled < 0].max(initial=-np.inf) <= best_ask_left
 
 
 def check_welfare(variant: str, market: Market) -> None:

@@ -14,11 +14,12 @@ from pettingzoo.test import (
     max_cycles_test,
     parallel_api_test,
     parallel_seed_test,
+    render_test,
     seed_test,
     state_test,
 )
 from pettingzoo.utils import aec_to_parallel
-from streets import homes
+from streets import assert_same, homes
 
 import p2p_market
 from p2p_market import p2p_market_v0
@@ -84,6 +85,12 @@ def test_max_cycles(num_households: int) -> None:
     max_cycles_test(module)
 
 
+@pytest.mark.parametrize("num_households", SIZES)
+def test_render(num_households: int) -> None:
+    """PettingZoo's test renders in every mode; ``human`` opens no window where there is no display."""
+    render_test(functools.partial(make, "env", num_households, max_cycles=2))
+
+
 def test_there_and_back_again() -> None:
     """The turn-based environment converts back to a parallel one that plays the same."""
     parallel, converted = make("parallel_env", 4), aec_to_parallel(make("raw_env", 4))
@@ -124,3 +131,21 @@ def test_default_module_as_pettingzoo_calls_it() -> None:
     max_cycles_test(p2p_market_v0)
     parallel_api_test(p2p_market_v0.parallel_env(), num_cycles=20)
     api_test(p2p_market_v0.env(max_cycles=3), num_cycles=60)
+
+
+@pytest.mark.parametrize("mode", ["ansi", "rgb_array"])
+def test_watching_changes_nothing(mode: str) -> None:
+    pytest.importorskip("matplotlib")
+    watched, alone = make("parallel_env", 3, render_mode=mode), make("parallel_env", 3)
+    watched.reset(seed=0)
+    alone.reset(seed=0)
+    watched.render()
+    for interval in range(48):
+        actions = {agent: np.ones(2, np.float32) for agent in alone.agents}
+        assert_same(watched.step(actions), alone.step(actions))
+        if interval % 20 == 0:
+            picture = watched.render()
+            assert isinstance(picture, str if mode == "ansi" else np.ndarray)
+    watched.close()
+    watched.close()
+    assert_same(watched.reset(), alone.reset())

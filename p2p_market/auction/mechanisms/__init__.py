@@ -82,14 +82,20 @@ MECHANISMS: Registry[Mechanism] = Registry(
         ),
         "continuous": Mechanism(
             continuous,
-            Promises(individually_rational=True, budget="strong", order_independent=False, split_independent=False),
+            Promises(
+                individually_rational=True,
+                budget="strong",
+                truthful_in_quantity=True,
+                order_independent=False,
+                split_independent=False,
+            ),
             takes_lots=True,
             pairs=continuous_pairs,
             is_sequential=True,
         ),
         "mid_market_rate": Mechanism(
             mid_market_rate,
-            Promises(individually_rational=True, budget="grid", truthful_in_price=True),
+            Promises(individually_rational=True, budget="grid", truthful_in_price=True, truthful_in_quantity=True),
             is_pool=True,
         ),
         "supply_demand_ratio": Mechanism(

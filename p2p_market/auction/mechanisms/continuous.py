@@ -127,12 +127,13 @@ def _arrivals(book: SortedBook, arrival: npt.ArrayLike | None) -> IntArray:
     queue = np.asarray(arrival)
     if queue.ndim == 2 and len(queue) > len(book.price):  # of a batch of which this is a part
         queue = queue[book.first_market :][: len(book.price)]
-    if queue.shape not in ((num_orders,), book.shape) or not np.issubdtype(queue.dtype, np.integer):
+    is_whole = np.issubdtype(queue.dtype, np.integer) or queue.size == 0
+    if queue.shape not in ((num_orders,), book.shape) or not is_whole:
         raise MechanismError(
             f"arrival has shape {queue.shape} and type {queue.dtype}; expected the places of the {num_orders} orders "
             f"in the order in which they arrive, ({num_orders},) or {book.shape}"
         )
-    queue = np.broadcast_to(queue, book.shape)
+    queue = np.broadcast_to(queue.astype(np.int64), book.shape)
     if (np.sort(queue, axis=1) != np.arange(num_orders)).any():
         raise MechanismError(
             f"arrival names an order twice, or one that is not there; expected each of 0 to {num_orders - 1} once"
