@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ def cell(row: dict[str, Any]) -> str:
     """Mean gain as a share of the gains from trade, and the share of households that gain."""
     if row["largest_gain"] <= 1e-9:
         return "0"
-    return f"{100 * row['relative_gain']:.2g} % ({100 * row['share_gaining']:.0f} %)"
+    percent = 100 * row["relative_gain"]
+    mean = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
+    return f"{mean} % ({100 * row['share_gaining']:.0f} %)"
 
 
 def markdown(frame: pl.DataFrame) -> str:
@@ -66,43 +69,45 @@ def draw(frame: pl.DataFrame, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
-    colours = {name: f"C{place % 10}" for place, name in enumerate(MECHANISMS)}
+    figure, panels = plt.subplots(1, 2, figsize=(10, 5.2), sharey=True, layout="constrained")
+    colours = dict(zip(MECHANISMS, mpl.colormaps["tab20"].colors, strict=False))
     for panel, (misreport, title) in zip(panels, TITLES.items(), strict=True):
         none = []
         for mechanism in frame["mechanism"].unique(maintain_order=True):
             rows = frame.filter(misreport=misreport, mechanism=mechanism).sort("num_households")
-            if rows.is_empty():
+            gaining = rows.filter(pl.col("largest_gain") > 1e-9)
+            if gaining.is_empty():
+                none += [mechanism] if rows.height else []
                 continue
-            if rows["largest_gain"].max() <= 1e-9:  # type: ignore[operator]  # a column of floats
-                none.append(mechanism)
-                continue
-            shown = rows.filter(pl.col("mean_gain") > 0.0)
             panel.errorbar(
-                shown["num_households"],
-                100 * shown["relative_gain"],
-                yerr=200 * shown["standard_error"] / shown["gains_from_trade"],
-                marker="o",
+                gaining["num_households"],
+                100 * gaining["relative_gain"],
+                yerr=196 * gaining["standard_error"] / gaining["gains_from_trade"],
+                marker="s" if MECHANISMS[mechanism].is_pool else "o",
+                linestyle="--" if MECHANISMS[mechanism].is_pool else "-",
                 capsize=3,
                 color=colours[mechanism],
                 label=mechanism,
             )
         panel.set(xscale="log", yscale="log", title=title, xlabel="households in the market")
-        panel.set_xticks(rows["num_households"].to_list() or SIZES, minor=False)
+        panel.set_xticks(frame["num_households"].unique().sort().to_list())
         panel.set_xticks([], minor=True)
-        panel.get_xaxis().set_major_formatter(mpl.ticker.ScalarFormatter())
+        panel.xaxis.set_major_formatter("{x:.0f}")
+        panel.yaxis.set_major_formatter("{x:g} %")
         panel.grid(visible=True, alpha=0.3)
-        panel.legend(fontsize=8, title="no gain: " + _wrap(none), title_fontsize=8)
-    panels[0].set_ylabel("mean gain from the best misreport\n[% of the gains from trade a household]")
+        panel.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.14),
+            ncols=3,
+            fontsize=8,
+            title="no gain: " + textwrap.fill(", ".join(none), 58),
+            title_fontsize=8,
+        )
+    panels[0].set_ylabel("mean gain from the best misreport,\nof the gains from trade a household")
     path.parent.mkdir(exist_ok=True)
     part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png", dpi=130)
+    figure.savefig(part, format="png", dpi=110)
     part.replace(path)
-
-
-def _wrap(names: list[str], a_line: int = 3) -> str:
-    lines = [", ".join(names[start : start + a_line]) for start in range(0, len(names), a_line)]
-    return ",\n".join(lines) or "none"
 
 
 def write(tables: str) -> None:

@@ -10,11 +10,12 @@ import pytest
 from p2p_market.analysis import best_response
 from p2p_market.auction.mechanisms import MECHANISMS
 
-NUM_BOOKS = 150
+NUM_BOOKS = 80
 PRICE_PROOF = [name for name, entry in MECHANISMS.items() if entry.promises.truthful_in_price]
-QUANTITY_PROOF = [name for name, entry in MECHANISMS.items() if entry.promises.truthful_in_quantity]
-NOT_PRICE_PROOF = [
-    name for name, entry in MECHANISMS.items() if not (entry.promises.truthful_in_price or entry.is_pool)
+NOT_PRICE_PROOF = [name for name, entry in MECHANISMS.items() if not entry.promises.truthful_in_price]
+# with lots of one size there is no quantity to misreport
+QUANTITY_PROOF = [
+    name for name, entry in MECHANISMS.items() if entry.promises.truthful_in_quantity and not entry.promises.unit_lots
 ]
 
 
