@@ -20,7 +20,7 @@ QUANTITY_PROOF = [
 
 
 def draw_books(mechanism: str, size: int, *, tied: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-    """Draw values, needs, what the others report (anything at all), and the tariffs that a pool needs."""
+    """Draw values, needs, what the others report (anything at all), and the one tariff that a pool's promises need."""
     rng = np.random.default_rng(size + 100 * tied)
     shape = (NUM_BOOKS, size)
     levels = np.array([0.2, 0.21, 0.22, 0.25, 0.3])
@@ -28,8 +28,10 @@ def draw_books(mechanism: str, size: int, *, tied: bool) -> tuple[np.ndarray, np
     need = rng.choice([-1.0, 1.0], shape) * (rng.choice([0.5, 1.0, 1.5], shape) if tied else rng.uniform(0.1, 1, shape))
     if MECHANISMS[mechanism].promises.unit_lots:
         need = np.sign(need)
-    tariffs = {"retail_price": value, "feed_in_price": value} if MECHANISMS[mechanism].is_pool else {}
-    return value, need, report, tariffs
+    if not MECHANISMS[mechanism].is_pool:
+        return value, need, report, {}
+    # a kWh is worth what the grid takes or gives for it
+    return np.where(need > 0.0, 0.4, 0.1), need, report, {"retail_price": 0.4, "feed_in_price": 0.1}
 
 
 def largest_gain(mechanism: str, misreport: Any, *, tied: bool, against_anything: bool, **options: Any) -> float:
@@ -62,7 +64,7 @@ def test_no_pair_gains_where_truth_is_promised_for_both(mechanism: str) -> None:
     value, need, report, tariffs = draw_books(mechanism, 5, tied=True)
     best = best_response(
         value[:30], need[:30], mechanism, price=report[:30], misreport=("price", "quantity"), max_quote_ratio=4,
-        seed=1, **{name: tariff[:30] for name, tariff in tariffs.items()},
+        seed=1, **tariffs,
     )  # fmt: skip
     assert best.gain.max() <= 1e-9
 
@@ -106,10 +108,25 @@ def test_some_price_gains_where_truth_is_not_promised(mechanism: str) -> None:
 
 @pytest.mark.parametrize(
     "mechanism",
-    ["uniform_price", "pairwise_midpoint", "huang", "mid_market_rate", "supply_demand_ratio", "bill_sharing"],
+    ["uniform_price", "pairwise_midpoint", "huang", "supply_demand_ratio", "bill_sharing"],
 )
 def test_some_quantity_gains_where_truth_is_not_promised(mechanism: str) -> None:
     assert largest_gain(mechanism, "quantity", tied=True, against_anything=False) > 0.001
+
+
+def test_with_mixed_tariffs_a_household_may_keep_out_of_a_pool_that_one_tariff_keeps_honest() -> None:
+    # a pool price of 0.25, the middle of the mean tariffs 0.40 and 0.10; the second seller gets 0.30 from the grid
+    value, need = np.array([[0.40, 0.05, 0.30]]), np.array([[4.0, -4.0, -1.0]])
+    retail, feed_in = np.array([[0.40, 0.40, 0.40]]), np.array([[0.10, 0.05, 0.30]])
+    mixed = best_response(
+        value, need, "mid_market_rate", misreport="quantity", retail_price=retail, feed_in_price=feed_in
+    )
+    assert mixed.quantity[0, 2] == 0.0
+    assert mixed.gain[0, 2] > 0.03
+    one = best_response(
+        [0.40, 0.10, 0.10], need[0], "mid_market_rate", misreport="quantity", retail_price=0.40, feed_in_price=0.10
+    )
+    assert (one.gain == 0.0).all()
 
 
 @pytest.mark.parametrize("mechanism", ["pay_as_bid", "continuous"])
