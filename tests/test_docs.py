@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import p2p_market
+from p2p_market.config import AusgridData
+from p2p_market.config_loading import load_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -34,6 +36,15 @@ def test_code_block_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_readme_has_code_to_run() -> None:
     assert any(name.startswith("README") for name, _ in python_blocks())
+
+
+def test_what_is_fetched_lies_where_the_configuration_looks_for_it() -> None:
+    config = "configs/ausgrid_street.yaml"
+    data = load_config(ROOT / config).data
+    assert isinstance(data, AusgridData)
+    command = f"p2p-market data fetch --folder {data.path}\n"
+    assert command + f"p2p-market run {config}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert command.strip() in (ROOT / config).read_text(encoding="utf-8")
 
 
 def test_generated_reference_is_up_to_date() -> None:
