@@ -78,7 +78,7 @@ def vector_case(num_envs: int, num_households: int, seconds: float) -> tuple[flo
 
 def dict_case(num_households: int, seconds: float) -> tuple[float, float]:
     """Seconds a step of the PettingZoo environment and of the no-op environment."""
-    env = p2p_market.parallel_env(num_households=num_households, max_cycles=10**4)
+    env = p2p_market.parallel_env(num_households=num_households, overrides={"episode.days": 7})
     env.reset(seed=0)
     rng = np.random.default_rng(0)
     shape = (NUM_PREDRAWN, num_households, *env.controller.get_action_space().shape)
