@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +15,7 @@ from p2p_market.auction.rules import AuctionRules
 from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
-from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
+from p2p_market.errors import ConfigError, DataError, MechanismError
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.rewards import Reward
@@ -67,7 +65,7 @@ def load_data(config: Config) -> DataContainer:
                 end=data.end,
                 months=data.months,
                 missing=data.missing,
-                **_table_options(data.options),
+                **data.options,
             )
 
 
@@ -245,19 +243,6 @@ def _synthetic(data: SyntheticData, num_homes: int) -> DataContainer:
         controlled_load_share=data.controlled_load_share,
         include_controlled_load=data.include_controlled_load,
     )
-
-
-def _table_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Sort the free options of a table into its format and the loader's own keywords."""
-    from p2p_market.data.table import TableFormat  # noqa: PLC0415 (polars loads only where files are read)
-
-    layout = [field.name for field in dataclasses.fields(TableFormat)]
-    known = [*layout, "pv_capacity", "missing"]
-    for name in options:
-        if name not in known:
-            raise ConfigError(f"data.options.{name}: unknown option{suggest(name, known)}; known: {', '.join(known)}")
-    table_format = TableFormat(**{name: value for name, value in options.items() if name in layout})
-    return {"table_format": table_format, **{name: value for name, value in options.items() if name not in layout}}
 
 
 def _places_of(customers: tuple[str, ...], container: DataContainer) -> IntArray:

@@ -45,7 +45,7 @@ def run(
     from p2p_market.metrics import describe  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("intervals", total=None)
         results = simulate(
             checked, output=folder, progress=lambda done, total: bar.update(task, completed=done, total=total)

@@ -76,6 +76,7 @@ def test_energy_balances(variant, market):
 def test_fills_stay_within_orders(variant, market):
     clearing = run(variant, market.price, market.quantity, **market.rules)
     assert (clearing.filled * market.quantity >= 0).all()
+    assert not np.signbit(clearing.filled[clearing.filled == 0]).any()  # a seller of nothing shows 0, not -0
     # an energy unit takes a quantity that is 1e-6 of a unit short of the grid as on the grid
     slack = 1e-6 * market.rules.get("energy_unit", 0.0)
     assert (np.abs(clearing.filled) <= np.abs(market.quantity) + slack).all()
@@ -409,6 +410,8 @@ def test_a_seed_sequence_gives_the_same_lots_every_time(sequence):
     price, quantity = np.full((50, 3), 0.3), np.tile([1.0, 1.0, -1.0], (50, 1))
     first = run("uniform_price", price, quantity, ties="random", seed=sequence)
     assert_identical(run("uniform_price", price, quantity, ties="random", seed=sequence), first)
+    sibling = np.random.SeedSequence(3, spawn_key=(9,))
+    assert (run("uniform_price", price, quantity, ties="random", seed=sibling).filled != first.filled).any()
 
 
 def test_exact_volume_of_a_large_book():
