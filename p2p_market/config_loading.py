@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from p2p_market.config import Config
 from p2p_market.errors import ConfigError, suggest
+from p2p_market.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -49,7 +50,7 @@ def load_config(source: ConfigSource = None, overrides: Mapping[str, Any] | None
         )
     else:
         place = str(source)
-        values = _read_yaml(Path(source))
+        values = read_yaml(Path(source))
         values.setdefault("name", Path(source).stem)
     if not isinstance(overrides, Mapping | None):
         raise ConfigError(f"overrides are {overrides!r}; expected a mapping, e.g. {{'market.mechanism': 'pay_as_bid'}}")
@@ -170,27 +171,6 @@ _PLAIN_WORDS = {
 # What pydantic puts into a place for the form of the value that it tried.
 _UNION_TAGS = {"synthetic", "ausgrid", "table", "str", "int", "float", "date", "datetime"}
 _UNION_TAGS |= {"constrained-int", "constrained-str"}
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise ConfigError(f"configuration file {str(path)!r} does not exist{suggest(path.name, near)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"configuration file {str(path)!r} cannot be read: {error}") from None
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected sections with keys at the top, found {type(values).__name__}")
-    return values
 
 
 def _copy(values: Mapping[str, Any]) -> dict[str, Any]:

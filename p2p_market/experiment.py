@@ -13,8 +13,9 @@ from p2p_market.build import build_controller, load_data
 from p2p_market.config import Config
 from p2p_market.config_loading import ConfigSource, load_config
 from p2p_market.errors import DataError
+from p2p_market.output import check_output
 from p2p_market.recorder import Recorder
-from p2p_market.results import RunResults, check_output, frames_of, summarise
+from p2p_market.results import RUN_FOLDER, RunResults, frames_of, summarise
 
 Progress = Callable[[int, int], None]
 
@@ -59,7 +60,7 @@ def run(
     """
     checked = load_config(config, {**(overrides or {}), **keys})
     if output is not None:
-        check_output(output)
+        check_output(output, *RUN_FOLDER)
     results = _simulate(checked, progress)
     if output is not None:
         results.write(output)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +15,9 @@ import polars as pl
 from p2p_market._version import __version__
 from p2p_market.config import Config
 from p2p_market.config_loading import dump_config
-from p2p_market.errors import ConfigError, MissingExtraError
+from p2p_market.errors import MissingExtraError
 from p2p_market.metrics import best_gains_from_trade, gains_from_trade, key_figures
+from p2p_market.output import check_output, staged
 from p2p_market.types import AnyArray
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from p2p_market.recorder import Recorder
 
 CONFIG_FILE = "config.resolved.yaml"
-_FILES = (CONFIG_FILE, "intervals.parquet", "households.parquet", "trades.parquet", "kpis.json")
+RUN_FOLDER = ("a run", (CONFIG_FILE, "intervals.parquet", "households.parquet", "trades.parquet", "kpis.json"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +74,8 @@ class RunResults:
         ConfigError
             If the folder holds something that is not a run.
         """
-        target = check_output(folder)
-        with _staged(target) as staging:
+        target = check_output(folder, *RUN_FOLDER)
+        with staged(target) as staging:
             (staging / CONFIG_FILE).write_text(dump_config(self.config), encoding="utf-8")
             self.intervals.write_parquet(staging / "intervals.parquet")
             self.households.write_parquet(staging / "households.parquet")
@@ -97,32 +95,6 @@ class RunResults:
             write_figures(self, folder)
         except MissingExtraError:
             return
-
-
-def check_output(folder: str | Path) -> Path:
-    """Make sure that a run may be written to a folder: it does not exist, is empty, or holds an earlier run alone.
-
-    Raises
-    ------
-    ConfigError
-        If it is a file, or a folder with something else in it, or cannot be made where it is to be.
-    """
-    target = Path(folder).resolve()
-    if target.exists() and not target.is_dir():
-        raise ConfigError(f"output {str(folder)!r} is a file; expected a folder, new, empty or of an earlier run")
-    if target.is_dir():
-        others = sorted(path.name for path in target.iterdir() if path.name not in _FILES and path.suffix != ".png")
-        if others or (any(target.iterdir()) and not (target / CONFIG_FILE).exists()):
-            example = f" ({others[0]!r}, for one)" if others else ""
-            raise ConfigError(
-                f"output folder {str(folder)!r} holds something that is not a run{example}; "
-                "choose a new or empty folder"
-            )
-    above = next(parent for parent in target.parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        reason = "is not a folder" if not above.is_dir() else "may not be written to"
-        raise ConfigError(f"output folder {str(folder)!r} cannot be made: {str(above)!r} {reason}")
-    return target
 
 
 def frames_of(
@@ -199,24 +171,3 @@ def _pairs(trades: list[tuple[int, int, Transactions]], names: Sequence[str], st
             "seller_price_dollars_per_kwh": column([pairs.seller_price for _, _, pairs in trades]),
         }
     )
-
-
-@contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    """Give a folder to write to that takes the target's place when all went well, and vanishes when not."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as workspace:
-            staging, outgoing = Path(workspace) / "new", Path(workspace) / "old"
-            staging.mkdir()
-            yield staging
-            if target.exists():
-                target.replace(outgoing)
-            try:
-                staging.replace(target)
-            except BaseException:
-                if outgoing.exists():
-                    outgoing.replace(target)
-                raise
-    except OSError as error:
-        raise ConfigError(f"output folder {str(target)!r} cannot be written: {error}") from error

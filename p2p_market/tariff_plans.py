@@ -20,6 +20,7 @@ import numpy as np
 
 from p2p_market.errors import ConfigError, is_number, suggest
 from p2p_market.types import BoolArray, FloatArray, IntArray
+from p2p_market.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from p2p_market.data.calendar import Calendar
@@ -161,14 +162,14 @@ def load_plan(path: str | Path) -> TariffPlan:
         overlap, or the feed-in price leaves 0..retail. The message names file and key.
     """
     path = Path(path)
-    content = _read_yaml(path)
+    content = read_yaml(path, "tariff file")
     return _parse_plan(content, default_name=path.stem, where=str(path))
 
 
 def load_plans(path: str | Path) -> dict[str, TariffPlan]:
     """Read a YAML file of several plans, one a top-level key; errors as in `load_plan`."""
     path = Path(path)
-    return {name: _parse_plan(plan, name, f"{path}: {name}") for name, plan in _read_yaml(path).items()}
+    return {name: _parse_plan(plan, name, f"{path}: {name}") for name, plan in read_yaml(path, "tariff file").items()}
 
 
 def check_band(name: str, retail: FloatArray, feed_in: FloatArray, label: Callable[[int], str]) -> None:
@@ -199,21 +200,6 @@ def _check_overlap(table: PriceTable, minute: IntArray, is_weekend: BoolArray, w
 
 def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
-
-
-def _read_yaml(path: Path) -> dict[str, object]:
-    import yaml  # noqa: PLC0415  # only those who read a file pay for YAML
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot read this tariff file ({error}); expected a YAML text file") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from error
-    return _mapping(content, str(path))
 
 
 def _mapping(value: object, where: str) -> dict[str, object]:

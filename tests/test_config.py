@@ -135,8 +135,8 @@ def test_errors_in_a_file_name_the_file(tmp_path: Path) -> None:
     [
         ("market:\n  mechanism: [a\nseed: 1\n", "line 3, column 5: not valid YAML: expected ',' or ']'"),
         ("market:\n\tmechanism: a\n", "line 2, column 1: not valid YAML: found character '\\t'"),
-        ("- a\n- b\n", ": expected sections with keys at the top, found list"),
-        ("just words", ": expected sections with keys at the top, found str"),
+        ("- a\n- b\n", ": expected keys with values at the top, found ['a', 'b']"),
+        ("just words", ": expected keys with values at the top, found 'just words'"),
         ("seed: 1\n---\nseed: 2\n", "not valid YAML"),
     ],
 )

@@ -21,6 +21,8 @@ LAYERS = {
     "errors": 0,
     "registry": 0,
     "checks": 0,
+    "output": 0,
+    "yaml_files": 0,
     "randomness": 0,
     "auction": 1,
     "data": 1,

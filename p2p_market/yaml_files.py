@@ -1,0 +1,45 @@
+"""Reading a YAML file of keys and values, with errors that name the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from p2p_market.errors import ConfigError, suggest
+
+
+def read_yaml(path: Path, kind: str = "configuration file") -> dict[str, Any]:
+    """Read the mapping at the top of a YAML file; an empty file is an empty mapping.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What the file is; used in error messages.
+
+    Raises
+    ------
+    ConfigError
+        For a file that is missing, unreadable or not YAML (with line and column), or that holds no mapping.
+    """
+    import yaml  # noqa: PLC0415 (only those who read a file pay for it)
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise ConfigError(f"{kind} {str(path)!r} does not exist{suggest(path.name, near)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{kind} {str(path)!r} cannot be read: {error}") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected keys with values at the top, found {values!r:.60}")
+    return {str(key): value for key, value in values.items()}
