@@ -11,10 +11,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.config import Config, FolderName, MechanismName, PolicyName, Section
-from p2p_market.config_loading import explain, load_config, read_yaml
+from p2p_market.config_loading import explain, load_config
 from p2p_market.errors import ConfigError, P2PMarketError
-
-ComparisonSource = "ComparisonConfig | Mapping[str, Any] | str | Path"
+from p2p_market.yaml_files import read_yaml
 
 
 class ComparisonConfig(Section):
@@ -23,14 +22,16 @@ class ComparisonConfig(Section):
     name: FolderName = Field("comparison", min_length=1, description="what this comparison is called")
     base: dict[str, Any] = Field(default_factory=dict, description="sections of a configuration that all runs share")
     streets: dict[str, dict[str, Any]] = Field(
-        default_factory=lambda: {"street": {}}, min_length=1, description="values by dotted key, for each street"
+        {"street": {}}, min_length=1, description="values by dotted key, for each street"
     )
     mechanisms: Literal["all"] | tuple[MechanismName, ...] = Field("all", description="all, or a list of names")
     variants: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="further entries: values by dotted key, market.mechanism among them"
     )
     populations: dict[str, PolicyName | dict[PolicyName, float]] = Field(
-        default_factory=lambda: {"truthful": "truthful"}, min_length=1, description="a policy or a mix, for each population"
+        {"truthful": "truthful"},
+        min_length=1,
+        description="a policy or a mix, by name of the population",
     )
     sizes: tuple[int, ...] = Field((20,), min_length=1, description="households on the street")
     reference: str = Field("uniform_price", description="the entry that differences are taken against")
@@ -83,7 +84,7 @@ def load_comparison(source: ComparisonConfig | Mapping[str, Any] | str | Path) -
         values = dict(source)
     else:
         place = str(source)
-        values = {"name": Path(source).stem} | read_yaml(Path(source))
+        values = {"name": Path(source).stem} | read_yaml(Path(source), "comparison file")
     try:
         return ComparisonConfig.model_validate(values)
     except ValidationError as error:

@@ -14,11 +14,13 @@ import yaml
 from p2p_market.comparison.plan import Case, ComparisonConfig, list_cases, load_comparison
 from p2p_market.comparison.statistics import gini, paired_difference
 from p2p_market.experiment import run
-from p2p_market.results import RunResults, check_output, staged, write_kpis
+from p2p_market.output import check_output, staged
+from p2p_market.results import RunResults
 
 Progress = Callable[[int, int, str], None]
 
 COMPARISON_FILE = "comparison.yaml"
+_FOLDER = ("a comparison", (COMPARISON_FILE, "summary.parquet", "days.parquet", "households.parquet"))
 _CASE = ("street", "population", "size", "entry")
 _GROUP = ("street", "population", "size")
 
@@ -52,7 +54,7 @@ class ComparisonResults:
         ConfigError
             If the folder holds something else.
         """
-        target = check_output(folder, COMPARISON_FILE)
+        target = check_output(folder, *_FOLDER)
         with staged(target) as staging:
             text = yaml.safe_dump(self.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
             (staging / COMPARISON_FILE).write_text(text, encoding="utf-8")
@@ -86,7 +88,7 @@ def compare(
     """
     comparison = load_comparison(source)
     if output is not None:
-        check_output(output, COMPARISON_FILE)
+        check_output(output, *_FOLDER)
     cases = list_cases(comparison)
     days, households, figures = [], [], []
     for number, case in enumerate(cases, start=1):
