@@ -55,12 +55,12 @@ def tables(comparison: ComparisonConfig, results: ComparisonResults) -> list[Tab
         "street", "population", "size", maintain_order=True
     ):
         table = Table(
-            title=f"{street}, {population}, {size} households: cents a household and day",
+            title=f"{street}, {population}, {size} households: cents a household and day, {comparison.reference} as reference",
             title_justify="left",
             box=box.SIMPLE_HEAD,
         )
         table.add_column("mechanism", no_wrap=True)
-        for header in ("efficiency", "price", "saving", f"against {comparison.reference}", "worst", "operator", "Gini"):
+        for header in ("efficiency", "c/kWh", "saving", "difference", "worst", "operator", "Gini"):
             table.add_column(header, justify="right", no_wrap=True)
         for row in rows.iter_rows(named=True):
             table.add_row(row["entry"], *_cells(row))
@@ -75,7 +75,7 @@ def _cells(row: dict[str, float]) -> list[str]:
         difference = f"{_cents(row['saving_difference_dollars'])} [{_cents(low)}, {_cents(high)}]"
     return [
         _number(100.0 * row["allocative_efficiency"], 1, " %"),
-        _number(100.0 * row["mean_price_dollars_per_kwh"], 1, " c/kWh"),
+        _number(100.0 * row["mean_price_dollars_per_kwh"], 1),
         _cents(row["saving_dollars"]),
         difference,
         _cents(row["worst_saving_dollars"]),

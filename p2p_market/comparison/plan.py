@@ -88,7 +88,7 @@ def load_comparison(source: ComparisonConfig | Mapping[str, Any] | str | Path) -
     try:
         return ComparisonConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(explain(error, place)) from None
+        raise ConfigError(explain(error, place, ComparisonConfig)) from None
 
 
 def list_cases(comparison: ComparisonConfig) -> list[Case]:
