@@ -135,3 +135,15 @@ def test_command_prints_tables_and_writes_frames(tmp_path: Path, capsys: pytest.
     assert names <= {path.name for path in (tmp_path / "out").iterdir()}
     assert pl.read_parquet(tmp_path / "out" / "summary.parquet").height == 2
     assert load_comparison(tmp_path / "out" / "comparison.yaml").name == "two"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "configs").glob("compare*.yaml")), ids=lambda p: p.stem
+)
+def test_shipped_comparisons_run_for_a_day(path: Path) -> None:
+    comparison = load_comparison(path)
+    values = comparison.model_dump()
+    values["base"]["run"] |= {"days": 1, "num_markets": 1}
+    results = compare(values | {"sizes": [6]})
+    assert set(results.summary["entry"]) == set(comparison.entries)

@@ -17,7 +17,9 @@ from p2p_market.config import AusgridData, Config, Section, SyntheticData, Table
 from p2p_market.config_loading import dump_config, known_keys, load_config, parse_assignments, resolve_key
 from p2p_market.errors import ConfigError, DataError, UnknownNameError
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+CONFIGS = sorted(
+    path for path in (Path(__file__).parents[1] / "configs").glob("*.yaml") if not path.stem.startswith("compare")
+)
 
 WRONG_OVERRIDES: list[tuple[dict[Any, Any], str]] = [
     # keys

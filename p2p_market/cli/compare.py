@@ -55,7 +55,8 @@ def tables(comparison: ComparisonConfig, results: ComparisonResults) -> list[Tab
         "street", "population", "size", maintain_order=True
     ):
         table = Table(
-            title=f"{street}, {population}, {size} households: cents a household and day, {comparison.reference} as reference",
+            title=f"{street}, {population}, {size} households: cents a household and day, "
+            f"{comparison.reference} as reference",
             title_justify="left",
             box=box.SIMPLE_HEAD,
         )
