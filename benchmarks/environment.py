@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pettingzoo import ParallelEnv
@@ -27,14 +27,16 @@ NUM_PREDRAWN = 16
 class NoOpEnv(ParallelEnv[str, Any, Any]):
     """A tuned environment that does nothing: dicts of the same size, rows of one fresh matrix."""
 
-    metadata = {"name": "no_op_v0"}
+    metadata: ClassVar[dict[str, Any]] = {"name": "no_op_v0"}
 
     def __init__(self, like: AuctionEnv) -> None:
         self.possible_agents = self.agents = like.possible_agents
         self._shape = len(self.agents), like.controller.get_observation_space().shape[0]
-        self._info_keys = like._info_keys
+        _, infos = like.reset(seed=0)
+        self._info_keys = tuple(infos[self.agents[0]])
 
     def step(self, actions: Any) -> Any:
+        """Stack the actions and hand out dicts."""
         agents = self.agents
         stacked = np.concatenate([actions[agent] for agent in agents])
         observations = np.full(self._shape, stacked[0], dtype=np.float32)
@@ -72,7 +74,7 @@ def vector_case(num_envs: int, num_households: int, seconds: float) -> tuple[flo
     shape = (NUM_PREDRAWN, num_envs, num_households, env.single_action_space.shape[0])
     actions = rng.uniform(-1.0, 1.0, shape).astype(np.float32)
     step = median_seconds(lambda i: env.step(actions[i % NUM_PREDRAWN]), seconds)
-    reset = median_seconds(lambda i: env.reset(), seconds / 4)
+    reset = median_seconds(lambda _: env.reset(), seconds / 4)
     return step, reset
 
 

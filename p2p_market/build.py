@@ -21,6 +21,7 @@ from p2p_market.policies import POLICIES
 from p2p_market.rewards import Reward
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
+from p2p_market.shares import apportion
 from p2p_market.tariffs import build_schedule
 from p2p_market.types import BoolArray, IntArray
 from p2p_market.view.view import AuctionView
@@ -280,13 +281,7 @@ def _share_out(
     """Give every slot a policy, by largest remainder and then by lot."""
     if isinstance(mix, str):
         return {mix: slots} if slots.size else {}
-    shares = np.array(list(mix.values()), dtype=np.float64)
-    if not mix or (shares < 0.0).any() or not np.isclose(shares.sum(), 1.0, atol=1e-3):
-        raise ConfigError(f"{key}: given {dict(mix)}; expected shares, 0 or more each, that add up to 1")
-    exact = shares / shares.sum() * slots.size
-    counts = np.floor(exact).astype(np.int64)
-    short = int(slots.size - counts.sum())
-    counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
+    counts = apportion(mix, slots.size, key)
     parts = np.split(rng.permutation(slots), np.cumsum(counts)[:-1])
     return {name: np.sort(part) for name, part in zip(mix, parts, strict=True) if part.size}
 

@@ -111,7 +111,7 @@ class SyntheticData(Section):
     source: Literal["synthetic"] = "synthetic"
     num_homes: int | None = Field(None, ge=1, description="homes to generate; null: the street's number, at least 50")
     start: Day = Field(dt.date(2012, 7, 1), description="first day")
-    days: int = Field(365, ge=1, description="number of days")
+    days: int = Field(365, ge=1, le=36525, description="number of days")
     interval_minutes: Literal[5, 10, 15, 20, 30, 60] = Field(30, description="length of an interval")
     seed: int = Field(0, ge=0, description="seed of the generator")
     pv_share: Share = Field(0.6, description="share of homes with PV")
@@ -183,7 +183,7 @@ class MarketSection(Section):
 
     mechanism: MechanismName = Field("uniform_price", description="name of a mechanism")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the mechanism, e.g. {k: 0.5}")
-    price_tick_dollars_per_kwh: float | None = Field(0.0001, gt=0.0, description="price grid; null: none")
+    price_tick_dollars_per_kwh: float | None = Field(0.0001, gt=0.0, le=1.0, description="price grid; null: none")
     energy_unit_wh: float = Field(1.0, gt=0.0, le=1000.0, description="energy grid of meters and orders")
     ties: Literal["prorata", "priority", "random"] = Field("prorata", description="how a partly filled level is shared")
     trading_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the operator's fee on traded energy")

@@ -288,5 +288,10 @@ def _as_numbers(actions: AnyArray) -> AnyArray:
         if values.dtype.kind not in "biuO":
             raise TypeError(f"their type is {values.dtype}")
         return values.astype(np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor that still records gradients
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+        RuntimeError,
+    ) as error:  # RuntimeError: a tensor that still records gradients
         raise ActionError(f"actions are not an array of numbers: {error}") from error

@@ -171,6 +171,8 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
             self.agents = []
         if self.render_mode == "human":
             self.render()
+        elif self.render_mode == "rgb_array" and self.view is not None:
+            self.view.follow(self.controller)  # a picture shows the episode so far, drawn or not
         return outcome
 
     def state(self) -> Float32Array:
@@ -253,7 +255,12 @@ def _numbers_of(agent: str, action: Any) -> AnyArray:
         if values.dtype.kind not in "fiubO":
             raise TypeError(f"its type is {values.dtype}")
         return values.astype(np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor that still records gradients
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+        RuntimeError,
+    ) as error:  # RuntimeError: a tensor that still records gradients
         raise ActionError(f"action of {agent!r} is not an array of numbers: {error}") from error
 
 

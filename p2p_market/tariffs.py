@@ -6,7 +6,6 @@ plans in use, so that a step only gathers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from p2p_market.errors import ConfigError, is_number
+from p2p_market.errors import ConfigError
 from p2p_market.registry import Registry
+from p2p_market.shares import apportion
 from p2p_market.tariff_plans import TariffPlan, check_band, load_plan, load_plans
 from p2p_market.types import FloatArray, IntArray
 
@@ -28,7 +28,6 @@ __all__ = ["TARIFFS", "Tariff", "TariffPlan", "TariffSchedule", "build_schedule"
 
 Seed: TypeAlias = int | np.random.SeedSequence | np.random.Generator
 
-_SHARE_TOLERANCE = 1e-3  # shares written with three digits (0.333) are meant to be thirds
 _WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -150,7 +149,7 @@ def build_schedule(
     if num_households < 1:
         raise ConfigError(f"num_households = {num_households}: a street has at least 1 household")
     shares = {plans: 1.0} if isinstance(plans, str) else dict(plans)
-    counts = _count_households(shares, num_households)
+    counts = apportion(shares, num_households, "plans")
     chosen = {name: _find_plan(name, folder) for name in shares}  # all of them: a typo must not hide in a share of 0
     retail, feed_in = [], []
     for name, tariff in chosen.items():
@@ -172,23 +171,6 @@ def _find_plan(name: str, folder: str | Path | None) -> Tariff:
     if str(name).endswith((".yaml", ".yml")):
         return load_plan(Path(folder or ".") / name)
     return TARIFFS[name]
-
-
-def _count_households(shares: Mapping[str, float], num_households: int) -> IntArray:
-    """Turn shares into counts by largest remainder; equal remainders go to the plan that was named first."""
-    for name, share in shares.items():
-        if not (is_number(share) and share >= 0):
-            raise ConfigError(f"plans: the share of {name!r} is {share!r}; expected a number from 0 to 1")
-    total = math.fsum(shares.values())
-    if abs(total - 1) > _SHARE_TOLERANCE:
-        listed = ", ".join(f"{name} {share:g}" for name, share in shares.items()) or "no plan given"
-        raise ConfigError(f"plans: the shares sum to {total:g}, expected 1 ({listed}); adjust one of them")
-    # Rounded, or 0.7 * 10 = 7.000000000000001 would win a household over an exact quota.
-    quota = np.round(np.array(list(shares.values())) / total * num_households, 9)
-    counts = np.floor(quota).astype(np.int64)
-    largest = np.argsort(counts - quota, kind="stable")
-    counts[largest[: num_households - counts.sum()]] += 1
-    return counts
 
 
 def _label(calendar: Calendar, i: int) -> str:

@@ -175,7 +175,10 @@ class AuctionVectorEnv:
         """Nothing to close; part of the usual interface."""
 
     def _as_mask(self, mask: npt.ArrayLike) -> BoolArray:
-        marks = np.asarray(mask)
+        try:
+            marks = np.asarray(mask)
+        except ValueError:  # rows of different lengths
+            raise EpisodeError(f"reset(mask=...) is {mask!r}; expected {self.num_envs} booleans") from None
         if marks.shape != (self.num_envs,) or marks.dtype != np.bool_:
             raise EpisodeError(
                 f"reset(mask=...) has shape {marks.shape} and type {marks.dtype}; expected {self.num_envs} booleans"

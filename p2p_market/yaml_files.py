@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from p2p_market.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    import yaml
 
 
 def read_yaml(path: Path, kind: str = "configuration file") -> dict[str, Any]:
@@ -33,7 +37,7 @@ def read_yaml(path: Path, kind: str = "configuration file") -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{kind} {str(path)!r} cannot be read: {error}") from None
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _loader())  # noqa: S506 - a safe loader that is stricter still
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -43,3 +47,23 @@ def read_yaml(path: Path, kind: str = "configuration file") -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys with values at the top, found {values!r:.60}")
     return {str(key): value for key, value in values.items()}
+
+
+@functools.cache
+def _loader() -> type[yaml.SafeLoader]:
+    """Return the safe loader of YAML, for which a key that appears twice is an error and not the last one's value."""
+    import yaml  # noqa: PLC0415 (only those who read a file pay for it)
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            first: dict[str, int] = {}
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                if key.value in first:
+                    problem = f"key {key.value!r} appears twice, first in line {first[key.value]}"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                first[key.value] = key.start_mark.line + 1
+            return super().construct_mapping(node, deep)
+
+    return Loader

@@ -140,6 +140,8 @@ def test_errors_in_a_file_name_the_file(tmp_path: Path) -> None:
         ("- a\n- b\n", ": expected keys with values at the top, found ['a', 'b']"),
         ("just words", ": expected keys with values at the top, found 'just words'"),
         ("seed: 1\n---\nseed: 2\n", "not valid YAML"),
+        ("seed: 1\nseed: 2\n", "line 2, column 1: not valid YAML: key 'seed' appears twice, first in line 1"),
+        ("market:\n  ties: random\n  ties: prorata\n", "line 3, column 3: not valid YAML: key 'ties' appears twice"),
     ],
 )
 def test_a_file_that_is_not_a_configuration(tmp_path: Path, text: str, message: str) -> None:
@@ -182,15 +184,15 @@ def test_empty_files_and_empty_sections_are_the_defaults(tmp_path: Path) -> None
 BUILD_ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"tariff.plan": "agl"}, UnknownNameError, "unknown tariff plan 'agl'"),
     ({"tariff.plan": {"flat": 0.5, "agl_time_of_use": 0.4}}, ConfigError, "the shares sum to 0.9, expected 1"),
-    ({"tariff.plan": {}}, ConfigError, "the shares sum to 0, expected 1 (no plan given)"),
+    ({"tariff.plan": {}}, ConfigError, "the shares sum to 0, expected 1 (none given)"),
     ({"tariff.plan": {"flat": 1.5, "agl_time_of_use": -0.5}}, ConfigError, "the share of 'agl_time_of_use' is -0.5"),
     ({"tariff.plan": "missing.yaml"}, ConfigError, "missing.yaml"),
     (
         {"population.learners": 2, "population.scripted": {"truthful": 0.5}},
         ConfigError,
-        "population.scripted: given {'truthful': 0.5}; expected shares, 0 or more each, that add up to 1",
+        "population.scripted: the shares sum to 0.5, expected 1 (truthful 0.5); adjust one of them",
     ),
-    ({"population.scripted": {}}, ConfigError, "population.scripted: given {}; expected shares"),
+    ({"population.scripted": {}}, ConfigError, "population.scripted: the shares sum to 0, expected 1 (none given)"),
     ({"population.learners": 99}, ConfigError, "population.learners: given 99, and the street has 20 households"),
     ({"households": ["home 1", "home 99", "7"]}, DataError, "street.households: home 99, 7 not in the data, which has"),
     ({"households": ["home 1", "home 1"]}, ConfigError, "street.households: home 1 named twice"),

@@ -22,6 +22,7 @@ LAYERS = {
     "registry": 0,
     "checks": 0,
     "output": 0,
+    "shares": 0,
     "yaml_files": 0,
     "randomness": 0,
     "auction": 1,

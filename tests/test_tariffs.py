@@ -246,7 +246,7 @@ def test_wrong_shares_are_explained():
         build_schedule({"flat": -0.5, "agl_time_of_use": 1.5}, 3, WEEK)
     with pytest.raises(ConfigError, match=r"the share of 'flat' is 'half'"):
         build_schedule({"flat": "half"}, 3, WEEK)
-    with pytest.raises(ConfigError, match=r"shares sum to 0, expected 1 \(no plan given\)"):
+    with pytest.raises(ConfigError, match=r"shares sum to 0, expected 1 \(none given\)"):
         build_schedule({}, 3, WEEK)
     with pytest.raises(ConfigError, match="num_households = 0"):
         build_schedule("flat", 0, WEEK)

@@ -116,7 +116,8 @@ class _CalendarColumn:
     column: int
 
     def __call__(self, state: MarketState, scales: ObservationScales) -> Float32Array:
-        values: Float32Array = scales.calendar[state.row, self.column]
+        rows = np.minimum(state.row, len(scales.calendar) - 1)  # an episode may end with the data
+        values: Float32Array = scales.calendar[rows, self.column]
         return values[:, None]
 
 

@@ -49,11 +49,12 @@ class WindowSampler:
         if rows.size == 0:
             rows = self._windows(horizon + 1, at_midnight=False)
         if rows.size == 0:
+            clock = self.skip_clock_changes
             raise DataError(
-                f"no stretch of {horizon + 1} intervals without a gap"
-                f"{' or a change of clock' if self.skip_clock_changes else ''} in the data "
-                f"({len(self.calendar)} intervals from {self.calendar.start[0]} to {self.calendar.start[-1]}); "
+                f"no stretch of {horizon + 1} intervals without a gap{' or a change of clock' if clock else ''} in the "
+                f"data ({len(self.calendar)} intervals from {self.calendar.start[0]} to {self.calendar.start[-1]}); "
                 "shorten the episode, fix its start, or load more data"
+                f"{' (episode.skip_clock_changes: false takes days of clock change too)' if clock else ''}"
             )
         return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import types
 from typing import Any
 
@@ -14,11 +15,12 @@ from pettingzoo.test import (
     max_cycles_test,
     parallel_api_test,
     parallel_seed_test,
+    render_test,
     seed_test,
     state_test,
 )
 from pettingzoo.utils import aec_to_parallel
-from streets import homes
+from streets import assert_same, homes
 
 import p2p_market
 from p2p_market import p2p_market_v0
@@ -117,3 +119,34 @@ def test_metadata_says_what_pettingzoo_asks_for() -> None:
     assert p2p_market.env is p2p_market_v0.env
     assert p2p_market.parallel_env is p2p_market_v0.parallel_env
     assert p2p_market.raw_env is p2p_market_v0.raw_env
+
+
+def test_default_module_as_pettingzoo_calls_it() -> None:
+    """The module with nothing given: the synthetic street of twenty homes."""
+    max_cycles_test(p2p_market_v0)
+    parallel_api_test(p2p_market_v0.parallel_env(), num_cycles=20)
+    api_test(p2p_market_v0.env(max_cycles=3), num_cycles=60)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("p2p_market.view.window") is None, reason="there is no window yet")
+def test_render(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    render_test(functools.partial(make, "env", 3))
+
+
+@pytest.mark.parametrize("mode", ["ansi", "rgb_array"])
+def test_watching_changes_nothing(mode: str) -> None:
+    pytest.importorskip("matplotlib")
+    watched, alone = make("parallel_env", 3, render_mode=mode), make("parallel_env", 3)
+    watched.reset(seed=0)
+    alone.reset(seed=0)
+    watched.render()
+    for interval in range(48):
+        actions = {agent: np.ones(2, np.float32) for agent in alone.agents}
+        assert_same(watched.step(actions), alone.step(actions))
+        if interval % 20 == 0:
+            picture = watched.render()
+            assert isinstance(picture, str if mode == "ansi" else np.ndarray)
+    watched.close()
+    watched.close()
+    assert_same(watched.reset(), alone.reset())

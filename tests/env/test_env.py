@@ -245,7 +245,8 @@ def test_a_fresh_environment_can_be_pickled_before_its_first_reset() -> None:
 
 
 def test_agents_can_be_named_by_role() -> None:
-    env = make(10, agent_names="role")
+    data = homes(12, pv_share=1.0)  # consumers get homes with PV too, which is then left out of account
+    env = street_env(10, data, overrides={"agent_names": "role", "street.pv_share": 0.6})
     assert env.possible_agents == [
         *(f"prosumer_{i}" for i in range(6)),
         *(f"consumer_{i}" for i in range(4)),

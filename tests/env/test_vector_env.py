@@ -17,16 +17,27 @@ from p2p_market.vector_env import AuctionVectorEnv, StepBuffers
 STREETS: list[Any] = [
     pytest.param({}, id="default"),
     pytest.param(
-        {"mechanism": "pay_as_bid", "ties": "random", "plan": {"flat": 0.5, "agl_time_of_use": 0.5}}, id="lots"
+        {
+            "mechanism": "pay_as_bid",
+            "ties": "random",
+            "plan": {"flat": 0.5, "agl_time_of_use": 0.5},
+            "num_intervals": 30,
+        },
+        id="lots",
     ),
-    pytest.param({"mechanism": "pairwise_midpoint", "learners": 3, "scripted": "zero_intelligence"}, id="mixed street"),
+    pytest.param(
+        {"mechanism": "pairwise_midpoint", "learners": 3, "scripted": "zero_intelligence", "num_intervals": 30},
+        id="mixed street",
+    ),
     pytest.param({"mechanism": "grid_only", "action": "price", "observation": "private"}, id="pool"),
     pytest.param(
         {"households": "fixed", "network_fee_dollars_per_kwh": 0.01, "trading_fee_share_of_price": 0.1}, id="fees"
     ),
     pytest.param({"episode.start": "2013-01-15", "pv_capacity_kw": 7.0, "street.pv_share": 0.3}, id="fixed day"),
 ]
-LENGTH = 60  # longer than an episode, so that automatic resets take part
+# Longer than an episode, so that automatic resets take part, and into the next one's daylight; the episodes of 30
+# intervals end in the afternoon, in the middle of trading.
+LENGTH = 80
 
 
 def make(num_envs: int, num_households: int = 6, **keywords: Any) -> AuctionVectorEnv:
@@ -190,22 +201,28 @@ def test_a_reset_by_mask_starts_those_markets_anew_and_leaves_the_others_alone(k
     actions = np.stack([actions_of_market(env, market) for market in range(4)], axis=1)
     env.reset(seed=5)
     twin.reset(seed=5)
-    for step in range(10):
+    noon = 24
+    for step in range(noon):
         env.step(actions[step])
         observations, *_ = twin.step(actions[step])
     again, infos = env.reset(mask=mask)
     np.testing.assert_array_equal(again[~mask], observations[~mask])
     assert infos["clipped_features"].shape == (4, env.num_agents)
-    np.testing.assert_array_equal(env.controller.state.elapsed, [10, 0, 10, 0])
-    for step in range(10, LENGTH):
+    state = env.controller.state
+    np.testing.assert_array_equal(state.elapsed, [noon, 0, noon, 0])
+    for published in (state.published_price, state.published_position, state.traded):
+        np.testing.assert_array_equal(published[mask], 0.0)
+    for step in range(noon, LENGTH):
         one, other = env.step(actions[step]), twin.step(actions[step])
         for market in (0, 2):
             assert_same(of_market(one[:4], market), of_market(other[:4], market))
-        assert one[3][0].all() == (step == 47)
-        assert one[3][1].all() == (step == 57)
-        assert ("final_obs" in one[4]) == (step in (47, 57))
-        if step == 47:
-            assert one[4]["_final_obs"].tolist() == [True, False, True, False]
+        played = np.where(mask, step - noon + 1, step + 1)
+        ended = played % env.max_cycles == 0
+        np.testing.assert_array_equal(one[3], np.repeat(ended[:, None], env.num_agents, axis=1))
+        assert ("final_obs" in one[4]) == ended.any()
+        if ended.any():
+            np.testing.assert_array_equal(one[4]["_final_obs"], ended)
+            np.testing.assert_array_equal(env.controller.state.traded[ended], 0.0)
 
 
 def test_a_mask_may_be_a_list_and_an_empty_one_changes_nothing() -> None:
@@ -404,8 +421,14 @@ def test_learners_of_a_mixed_street_are_the_columns() -> None:
     observations, _ = part.reset(seed=2)
     np.testing.assert_array_equal(observations, everybody[:, slots])
     np.testing.assert_array_equal(part.state(), whole.state())
+    rng = np.random.default_rng(0)
     for _ in range(30):
-        _, rewards, _, _, infos = part.step(np.zeros((3, 4, 2)))
+        actions = random_batch(whole, rng)
+        whole.step(actions)
+        _, rewards, _, _, infos = part.step(actions[:, slots])
+        orders, others = (env.controller.transition.orders for env in (part, whole))  # type: ignore[union-attr]
+        np.testing.assert_array_equal(orders.price[:, slots], others.price[:, slots])
+        np.testing.assert_array_equal(orders.quantity[:, slots], others.quantity[:, slots])
         settlement = part.controller.transition.settlement  # type: ignore[union-attr]
         np.testing.assert_array_equal(infos["bill"], settlement.bill[:, slots])
         saving = settlement.grid_only_bill - settlement.bill

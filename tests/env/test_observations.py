@@ -1,0 +1,120 @@
+"""What an observation says: every feature worked out again from the data, the tariff and the last auction."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from streets import homes, random_batch, street_vector_env
+
+from p2p_market.errors import ConfigError
+from p2p_market.scenario.observations import FEATURES, Observer
+
+REFERENCE_KW = 2.0  # small, so that some values are clipped
+
+
+def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ignore[no-untyped-def]  # a short helper
+    """A feature of a household before it is clipped, from the data and the last interval's transition."""
+    state, scenario = env.controller.state, env.controller.model.scenario
+    row, home = state.row[market], state.profile[market, slot]
+    data, time = scenario.data_container, scenario.calendar.start[state.row[market]].item()
+    energy = REFERENCE_KW * 0.5
+    demand = round(float(data.demand[row, home]), 3)
+    pv = round(float(data.pv[row, home]), 3) if scenario.street.is_prosumer[slot] else 0.0
+    plan = scenario.tariffs.plan[slot]
+    top = scenario.tariffs.retail.max()
+    price = float("nan") if last is None else float(last.mean_price[market])
+    traded = 0.0 if last is None else float(last.clearing.traded[market])
+    if name in ("last_price", "last_price_in_band") and not traded:
+        return 0.0
+    hour, day = (time.hour + time.minute / 60) / 24, time.timetuple().tm_yday - 1
+    turns = {"hour": hour, "weekday": time.weekday() / 7, "season": day / 365.25}
+    if name.endswith(("_sine", "_cosine")):
+        turn, wave = name.rsplit("_", 1)
+        return {"sine": math.sin, "cosine": math.cos}[wave](2 * math.pi * turns[turn])
+    if name == "last_price_in_band":
+        low, high = float(last.before.price_low[market]), float(last.before.price_high[market])
+        return 2 * (price - low) / (high - low) - 1
+    return {
+        "demand": demand / energy,
+        "pv": pv / energy,
+        "net_load": (demand - pv) / energy,
+        "retail_price": scenario.tariffs.retail[row, plan] / top,
+        "feed_in_price": scenario.tariffs.feed_in[row, plan] / top,
+        "last_price": price / top,
+        "last_traded": float(traded > 0),
+        "last_volume": traded / (energy * 5),
+    }[name]
+
+
+def test_every_feature_says_what_it_is_called() -> None:
+    names = list(FEATURES)
+    env = street_vector_env(
+        2,
+        5,
+        homes(12, 4),
+        overrides={
+            "observation": names,
+            "reference_power_kw": REFERENCE_KW,
+            "plan": {"flat": 0.4, "origin_time_of_use": 0.6},
+            "mechanism": "pay_as_bid",
+        },
+    )
+    observations, infos = env.reset(seed=0)
+    rng, last, clips = np.random.default_rng(0), None, 0
+    for _ in range(47):
+        for market in range(2):
+            for slot in range(5):
+                values = np.array([expected(name, env, market, slot, last) for name in names])
+                bounded = np.clip(values, env.single_observation_space.low, env.single_observation_space.high)
+                np.testing.assert_allclose(observations[market, slot], bounded, atol=2e-6)
+                count = (np.abs(values - bounded) > 1e-12).sum()
+                assert infos["clipped_features"][market, slot] == count
+                clips += count
+        observations, *_, infos = env.step(random_batch(env, rng))
+        last = env.controller.transition
+    assert clips > 10
+
+
+def test_the_state_is_everybodys_own_features_and_then_the_common_ones() -> None:
+    env = street_vector_env(2, 3, overrides={"observation": ["hour_sine", "demand", "last_volume", "pv"]})
+    observations, _ = env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        own = observations[..., [1, 3]].reshape(2, 6)
+        np.testing.assert_array_equal(env.state(), np.concatenate([own, observations[:, 0, [0, 2]]], axis=1))
+        observations, *_ = env.step(random_batch(env, rng))
+    assert env.state_space.shape == (8,)
+    assert env.state_space.low.tolist() == [0.0] * 6 + [-1.0, 0.0]
+
+
+def test_columns_by_name() -> None:
+    observer = Observer(["demand", "hour_sine"])
+    assert observer.column("hour_sine") == 1
+    with pytest.raises(ConfigError, match="these observations have no feature 'hour_sin'; did you mean 'hour_sine'"):
+        observer.column("hour_sin")
+
+
+def test_actions_mean_a_place_in_the_band_and_a_share_of_the_net_load() -> None:
+    env = street_vector_env(1, 5, overrides={"plan": {"flat": 0.4, "origin_time_of_use": 0.6}})
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(48):
+        actions = random_batch(env, rng)
+        env.step(actions)
+        transition = env.controller.transition
+        assert transition is not None
+        before, orders = transition.before, transition.orders
+        low, high = before.price_low[0], before.price_high[0]
+        assert low == before.feed_in_price.min()
+        assert high == before.retail_price.max()
+        for slot in range(5):
+            need = round(1000 * before.net_load[0, slot])
+            share = 0.5 * (float(actions[0, slot, 1]) + 1.0)
+            quantity = math.copysign(math.floor(abs(share * need) + 1e-6), need) / 1000  # whole watt-hours, cut down
+            assert orders.quantity[0, slot] == pytest.approx(quantity, abs=1e-12)
+            if need:
+                ticks = (low + 0.5 * (float(actions[0, slot, 0]) + 1.0) * (high - low)) / 1e-4
+                whole = math.floor(ticks + 1e-6) if need > 0 else math.ceil(ticks - 1e-6)  # never into a loss
+                assert orders.price[0, slot] == pytest.approx(whole * 1e-4, abs=1e-12)
