@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import yaml
 
 from p2p_market.comparison.plan import Case, ComparisonConfig, list_cases, load_comparison
 from p2p_market.comparison.statistics import gini, paired_difference
+from p2p_market.errors import MissingExtraError
 from p2p_market.experiment import run
 from p2p_market.output import check_output, staged
 from p2p_market.results import RunResults
+from p2p_market.view.comparison_figures import write_comparison_figures
 
 Progress = Callable[[int, int, str], None]
 
@@ -61,6 +64,8 @@ class ComparisonResults:
             self.summary.write_parquet(staging / "summary.parquet")
             self.days.write_parquet(staging / "days.parquet")
             self.households.write_parquet(staging / "households.parquet")
+            with suppress(MissingExtraError):
+                write_comparison_figures(self.summary, staging)
         return target
 
 
