@@ -20,8 +20,8 @@ DOTS_PER_INCH = 110
 _COLUMNS = (
     ("Efficiency [%]", "allocative_efficiency", 100.0, TRADED),
     ("Mean price [c/kWh]", "mean_price_dollars_per_kwh", 100.0, INK),
-    ("Saving a household and day [c]", None, 100.0, BUY),
-    ("Operator a household and day [c]", "operator_surplus_dollars", 100.0, SELL),
+    ("Saving [c]", None, 100.0, BUY),
+    ("Operator [c]", "operator_surplus_dollars", 100.0, SELL),
     ("Gini of savings", "gini_of_savings", 1.0, SUN),
 )
 
@@ -47,7 +47,7 @@ def write_comparison_figures(summary: pl.DataFrame, folder: str | Path) -> list[
             name = re.sub(r"\W+", "_", str(population)).strip("_")
             target = Path(folder) / f"comparison_{name}_{size}.png"
             with atomic_path(target) as temporary:
-                _draw(rows, f"Mechanisms compared: {population}, {size} households").savefig(
+                _draw(rows, f"Mechanisms compared: {population}, {size} households; cents a household and day").savefig(
                     temporary, format="png", dpi=DOTS_PER_INCH
                 )
             written.append(target)
