@@ -8,34 +8,32 @@ from pathlib import Path
 import numpy as np
 
 import p2p_market
+from p2p_market.build import build_controller
+from p2p_market.config_loading import load_config
 from p2p_market.data.atomic import atomic_path
 from p2p_market.view.figures import write_figures
+from p2p_market.view.view import AuctionView
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
-# One household learns (here: bids at random), since an environment without agents is none.
-MARKET = {
-    "population.learners": 1,
-    "population.scripted": {"truthful": 0.5, "zero_intelligence": 0.5},
-    "episode.start": "2013-01-14",
-}
-SEED = 4
-INTERVALS = 29  # to the middle of the day
+DAY = np.datetime64("2013-01-14")
+INTERVALS = 24  # to noon
 
 
-def draw_market(path: Path, seed: int = SEED, intervals: int = INTERVALS) -> None:
-    """Draw a half hour of the quickstart's street as `AuctionEnv.render` shows it."""
+def draw_market(path: Path) -> None:
+    """Draw the half hour before noon of the quickstart's first day, as `AuctionEnv.render` would show it."""
     from matplotlib.image import imsave  # noqa: PLC0415 (matplotlib is optional)
 
-    env = p2p_market.parallel_env(QUICKSTART, render_mode="rgb_array", overrides=MARKET | {"seed": seed})
-    env.reset(seed=seed)
-    rng = np.random.default_rng(seed)
-    for _ in range(intervals):
-        env.step({agent: rng.uniform(-1.0, 1.0, 2).astype(np.float32) for agent in env.agents})
+    config = load_config(QUICKSTART)
+    controller = build_controller(config, num_markets=1, horizon=48, start=DAY, learners_follow=config.run.policy)
+    controller.reset(seed=config.seed)
+    view = AuctionView()
+    for _ in range(INTERVALS):
+        controller.run_auction(None)
+        view.follow(controller)
     with atomic_path(path) as temporary:
-        imsave(temporary, env.render(), format="png")
-    env.close()
+        imsave(temporary, view.render(controller, "rgb_array"), format="png", metadata={"Software": "p2p_market"})
 
 
 def draw_savings(path: Path) -> None:

@@ -121,7 +121,13 @@ def _columns_with(table: Table, prefix: str) -> dict[str, str]:
     }
 
 
-_ISO_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
+_ISO_FORMATS = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%dT%H:%M:%S%.f",  # as polars writes CSV
+)
 
 
 def read_times(table: Table, column: pl.Series) -> IntArray:

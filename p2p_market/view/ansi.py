@@ -15,7 +15,7 @@ from p2p_market.view.scene import Scene
 WIDTH = 78
 _LEVELS = 8
 _TRADERS = 5
-_BAR = 28
+_BAR = 26
 _NAME = 18
 
 

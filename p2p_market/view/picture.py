@@ -239,29 +239,32 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
             facecolor=face,
             edgecolor=edge,
             linewidth=0.6 if number <= 60 else 0.0,
-            hatch=hatch,
+            hatch=hatch if number <= 60 else None,  # lines in a bar of two pixels are noise, and slow
             label=label,
             zorder=2,
         )
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=3)
-    _mark_roofs(axes, scene, lower, place)
+    if scene.has_pv.any():
+        lower -= 0.13 * (upper - lower)
+        _mark_roofs(axes, scene, lower + 0.06 * (upper - lower), place)
     axes.set_ylim(lower, upper)
     side = max(0.7, 0.5 * (_FEWEST - number))  # few bars would be walls
     axes.set_xlim(-side, number - 1.0 + side)
     ticks, labels, kind = household_ticks(scene.names)
     axes.set_xticks(ticks, labels)
     axes.set_xlabel(kind)
+    axes.locator_params(axis="y", nbins=6)
     axes.grid(visible=False, axis="x")
     axes.tick_params(axis="x", length=0.0)
     legend_above(axes)
 
 
-def _mark_roofs(axes: Axes, scene: Scene, lower: float, place: FloatArray) -> None:
+def _mark_roofs(axes: Axes, scene: Scene, height: float, place: FloatArray) -> None:
     roofs = place[scene.has_pv]
     size = 6.0 if len(place) <= 60 else 2.5
     axes.plot(
         roofs,
-        np.full(len(roofs), 0.9 * lower),
+        np.full(len(roofs), height),
         "*",
         color=SUN,
         markersize=size,

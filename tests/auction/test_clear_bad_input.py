@@ -60,7 +60,10 @@ def test_a_price_without_an_order_may_be_anything():
     [
         ("unifrom_price", "unknown mechanism 'unifrom_price'; did you mean 'uniform_price'?; known: "),
         ("grid", "unknown mechanism 'grid'; did you mean 'grid_only'?"),
-        ("", "unknown mechanism ''; known: grid_only, pairwise_midpoint, pay_as_bid, uniform_price"),
+        (
+            "",
+            "unknown mechanism ''; known: bill_sharing, continuous, grid_only, huang, mcafee, mid_market_rate, muda, ",
+        ),
         (None, "unknown mechanism None; known: "),
         (["uniform_price"], "unknown mechanism ['uniform_price']; did you mean 'uniform_price'?"),
     ],

@@ -323,3 +323,11 @@ def test_other_objects_and_options_are_refused() -> None:
 
 def test_the_keywords_are_the_fields_of_the_format() -> None:
     assert set(TableOptions.__annotations__) == {field.name for field in dataclasses.fields(TableFormat)}
+
+
+def test_times_as_polars_writes_them_to_csv_are_read(tmp_path: Path) -> None:
+    data = example()
+    path = tmp_path / "tidy.csv"
+    data.dataset.write_csv(path)
+    assert "T00:30:00.000000" in path.read_text()
+    np.testing.assert_allclose(load_table(path).demand, data.demand)

@@ -2,7 +2,7 @@
 
 from p2p_market.auction.mechanisms.base import Mechanism, Promises
 from p2p_market.auction.mechanisms.clarke import vcg
-from p2p_market.auction.mechanisms.continuous import continuous
+from p2p_market.auction.mechanisms.continuous import continuous, continuous_pairs
 from p2p_market.auction.mechanisms.double_auction import pairwise_midpoint, pay_as_bid, uniform_price
 from p2p_market.auction.mechanisms.multi_unit import huang, muda
 from p2p_market.auction.mechanisms.pool import bill_sharing, grid_only, mid_market_rate, supply_demand_ratio
@@ -20,10 +20,26 @@ MECHANISMS: Registry[Mechanism] = Registry(
             pairwise_midpoint, Promises(individually_rational=True, budget="strong", efficient=True)
         ),
         "trade_reduction": Mechanism(
-            trade_reduction, Promises(individually_rational=True, budget="weak", truthful_in_price=True, unit_lots=True)
+            trade_reduction,
+            Promises(
+                individually_rational=True,
+                budget="weak",
+                truthful_in_price=True,
+                truthful_in_quantity=True,
+                split_independent=False,
+                unit_lots=True,
+            ),
         ),
         "mcafee": Mechanism(
-            mcafee, Promises(individually_rational=True, budget="weak", truthful_in_price=True, unit_lots=True)
+            mcafee,
+            Promises(
+                individually_rational=True,
+                budget="weak",
+                truthful_in_price=True,
+                truthful_in_quantity=True,
+                split_independent=False,
+                unit_lots=True,
+            ),
         ),
         "sbba": Mechanism(
             sbba,
@@ -31,6 +47,8 @@ MECHANISMS: Registry[Mechanism] = Registry(
                 individually_rational=True,
                 budget="strong",
                 truthful_in_price=True,
+                truthful_in_quantity=True,
+                split_independent=False,
                 unit_lots=True,
                 uses_random_numbers=True,
             ),
@@ -64,16 +82,32 @@ MECHANISMS: Registry[Mechanism] = Registry(
         ),
         "continuous": Mechanism(
             continuous,
-            Promises(individually_rational=True, budget="strong", order_independent=False, split_independent=False),
+            Promises(
+                individually_rational=True,
+                budget="strong",
+                truthful_in_quantity=True,
+                order_independent=False,
+                split_independent=False,
+            ),
             takes_lots=True,
+            pairs=continuous_pairs,
+            is_sequential=True,
         ),
         "mid_market_rate": Mechanism(
-            mid_market_rate, Promises(individually_rational=True, budget="grid"), is_pool=True
+            mid_market_rate,
+            Promises(individually_rational=True, budget="grid", truthful_in_price=True, truthful_in_quantity=True),
+            is_pool=True,
         ),
         "supply_demand_ratio": Mechanism(
-            supply_demand_ratio, Promises(individually_rational=True, budget="grid"), is_pool=True
+            supply_demand_ratio,
+            Promises(individually_rational=True, budget="grid", truthful_in_price=True),
+            is_pool=True,
         ),
-        "bill_sharing": Mechanism(bill_sharing, Promises(individually_rational=False, budget="grid"), is_pool=True),
+        "bill_sharing": Mechanism(
+            bill_sharing,
+            Promises(individually_rational=False, budget="grid", truthful_in_price=True),
+            is_pool=True,
+        ),
         "grid_only": Mechanism(
             grid_only,
             Promises(individually_rational=True, budget="grid", truthful_in_price=True, truthful_in_quantity=True),

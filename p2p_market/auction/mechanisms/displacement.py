@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from p2p_market.auction.book import SortedBook
+from p2p_market.auction.rows import scatter_rows, take_rows
 from p2p_market.errors import MechanismError
 from p2p_market.types import AnyArray, FloatArray, IntArray
 
@@ -44,13 +45,13 @@ class Traders:
             if (buys & sells).any():
                 market, trader = (int(i) for i in np.argwhere(buys & sells)[0])
                 raise MechanismError(
-                    f"market {market}: household {self.names[trader]} both buys and sells; "
+                    f"market {book.first_market + market}: household {self.names[trader]} both buys and sells; "
                     "net its orders to one side first"
                 )
 
-    def one_each(self, values: AnyArray) -> AnyArray:
+    def first_of_each(self, values: AnyArray) -> AnyArray:
         """Take the value of every trader's first order for all of its orders ``(B, N)``."""
-        return values[:, self.orders[:, 0]][:, self.of_order] if self.num_traders else values
+        return values[:, self.orders[:, 0]][:, self.of_order] if self.most_orders > 1 else values
 
     def split(self, values: FloatArray, missing: float) -> FloatArray:
         """Lay ``(B, N)`` values out by trader ``(B, traders, most orders)``."""
@@ -89,44 +90,51 @@ def displaced_price(
     """
     if key.shape[1] == 0:
         return value
-    order = np.argsort(key, axis=1, kind="stable")
-    waiting = np.take_along_axis(left_out, order, axis=1)
+    order = np.argsort(key, axis=1)
+    waiting = take_rows(left_out, order)
+    waiting_value = take_rows(value, order)
     ends = np.cumsum(waiting, axis=1)
-    worth = np.cumsum(waiting * np.take_along_axis(value, order, axis=1), axis=1)
-    begins = np.empty_like(ends)
-    np.put_along_axis(begins, order, ends - waiting, axis=1)
+    worth = np.cumsum(waiting * waiting_value, axis=1)
+    begins = scatter_rows(ends - waiting, order)
 
     # step over own left-out energy, first to last, as long as it lies within reach
     wanted = traders.sum(traded)
-    own_begin = traders.split(begins, np.inf)
-    own_rank = np.argsort(own_begin, axis=2, kind="stable")
-    own_begin = np.take_along_axis(own_begin, own_rank, axis=2)
-    own_size = np.take_along_axis(traders.split(left_out, 0.0), own_rank, axis=2)
-    own_value = np.take_along_axis(traders.split(value, 0.0), own_rank, axis=2)
+    own_begin, own_size = traders.split(begins, np.inf), traders.split(left_out, 0.0)
+    own_value = traders.split(value, 0.0)
+    if traders.most_orders > 1:
+        own_rank = np.argsort(own_begin, axis=2, kind="stable")
+        own_begin, own_size, own_value = (
+            np.take_along_axis(own, own_rank, axis=2) for own in (own_begin, own_size, own_value)
+        )
     own_before = np.cumsum(own_size, axis=2) - own_size
     reached = own_begin - own_before < wanted[:, :, None]
     depth = wanted + (own_size * reached).sum(axis=2)
     own_worth = (own_size * own_value * reached).sum(axis=2)
 
     available = np.minimum(depth, ends[:, -1:])
-    kept_out = _interpolate(ends, worth, waiting, available) - own_worth
+    kept_out = _interpolate(ends, worth, waiting_value, available) - own_worth
     if fallback is not None:
         kept_out = kept_out + np.where(depth > ends[:, -1:], (depth - ends[:, -1:]) * fallback, 0.0)
     price = np.where(wanted > 0.0, kept_out / np.where(wanted > 0.0, wanted, 1.0), np.nan)
     return price[:, traders.of_order]
 
 
-def _interpolate(ends: FloatArray, worth: FloatArray, waiting: FloatArray, depth: FloatArray) -> FloatArray:
-    """Worth of the first ``depth`` (B, M) units of a queue with running sums ``ends`` and ``worth`` (B, N)."""
-    num_markets, num_orders = ends.shape
-    # one search over all markets: each is shifted past the one before
-    span = 1.0 + max(float(ends[:, -1].max(initial=0.0)), float(depth.max(initial=0.0)))
-    shift = span * np.arange(num_markets)[:, None]
-    flat = np.searchsorted((ends + shift).ravel(), (depth + shift).ravel(), side="left").reshape(depth.shape)
-    place = np.clip(flat - num_orders * np.arange(num_markets)[:, None], 0, num_orders - 1)
-    size = np.take_along_axis(waiting, place, axis=1)
-    end = np.take_along_axis(ends, place, axis=1)
-    before = place - 1
-    worth_before = np.where(before >= 0, np.take_along_axis(worth, np.maximum(before, 0), axis=1), 0.0)
-    price = (np.take_along_axis(worth, place, axis=1) - worth_before) / np.where(size > 0.0, size, 1.0)
-    return worth_before + np.where(size > 0.0, (depth - (end - size)) * price, 0.0)
+def _interpolate(ends: FloatArray, worth: FloatArray, value: FloatArray, depth: FloatArray) -> FloatArray:
+    """Worth of the first ``depth`` (B, M) units of a queue with values and running sums ``ends``, ``worth`` (B, N)."""
+    place = _count_below(ends, depth)
+    last = np.minimum(place, ends.shape[1] - 1)
+    before = np.maximum(place - 1, 0)
+    end_before = np.where(place > 0, take_rows(ends, before), 0.0)
+    worth_before = np.where(place > 0, take_rows(worth, before), 0.0)
+    return worth_before + (depth - end_before) * take_rows(value, last)
+
+
+def _count_below(ascending: FloatArray, limit: FloatArray) -> IntArray:
+    """``(B, M)`` how many numbers of each row ``(B, N)`` are below a limit: a binary search of all rows at once."""
+    num_columns = ascending.shape[1]
+    count = np.zeros(limit.shape, dtype=np.int64)
+    for power in reversed(range(num_columns.bit_length())):
+        further = count + (1 << power)
+        probe = take_rows(ascending, np.minimum(further, num_columns) - 1)
+        count = np.where((further <= num_columns) & (probe < limit), further, count)
+    return count

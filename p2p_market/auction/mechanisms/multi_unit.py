@@ -6,11 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from p2p_market.auction.book import Margin, SortedBook
+from p2p_market.auction.book import PRICE_TOLERANCE, Margin, SortedBook
 from p2p_market.auction.mechanisms.displacement import Traders, displaced_price
 from p2p_market.auction.orders import Allocation
+from p2p_market.auction.rows import scatter_rows, take_rows
 from p2p_market.errors import MechanismError
-from p2p_market.types import BoolArray, FloatArray
+from p2p_market.types import BoolArray, FloatArray, IntArray
 
 Drop = Literal["level", "order"]
 LongSide = Literal["lottery", "vickrey"]
@@ -31,8 +32,8 @@ def huang(book: SortedBook, *, drop: Drop = "level") -> Allocation:
     book
         ``B`` markets of ``N`` orders.
     drop
-        ``"level"`` drops the whole marginal price levels, as published; ``"order"`` drops one order of each, drawn by
-        lot, and keeps the others of the level.
+        ``"level"`` drops the whole marginal price levels, as published for prices that all differ. ``"order"`` breaks
+        ties by lot first, and so drops one order of each marginal level, the last one served, and what comes after it.
 
     References
     ----------
@@ -45,14 +46,15 @@ def huang(book: SortedBook, *, drop: Drop = "level") -> Allocation:
     buyers = book.is_bid & (book.price > high) & trades
     sellers = book.is_ask & (book.price < low) & trades
     if drop == "order":
-        buyers |= _all_but_one(book, book.is_bid & (book.price == high) & trades)
-        sellers |= _all_but_one(book, book.is_ask & (book.price == low) & trades)
+        buyers |= _before_last(book, book.is_bid & (book.price == high) & trades, margin.traded, buyers)
+        sellers |= _before_last(book, book.is_ask & (book.price == low) & trades, margin.traded, sellers)
     elif drop != "level":
         raise MechanismError(f"drop is {drop!r}; expected 'level' or 'order'")
     demand, supply = (book.size * buyers).sum(axis=1), (book.size * sellers).sum(axis=1)
     volume = np.minimum(demand, supply)
-    bought = _equal_burden(book.size * buyers, demand - volume)
-    sold = _equal_burden(book.size * sellers, supply - volume)
+    volume = np.where(volume > book.noise, volume, 0.0)
+    bought = _equal_burden(book.size * buyers, demand - volume, book.noise)
+    sold = _equal_burden(book.size * sellers, supply - volume, book.noise)
     buyer_price = np.where(volume > 0.0, margin.last_bid, np.nan)[:, None]
     seller_price = np.where(volume > 0.0, margin.last_ask, np.nan)[:, None]
     return Allocation(
@@ -90,7 +92,7 @@ def muda(book: SortedBook, *, long_side: LongSide = "lottery") -> Allocation:
         raise MechanismError(f"long_side is {long_side!r}; expected 'lottery' or 'vickrey'")
     traders = Traders(book)
     # one draw a trader says both things: which half, and where in the queue
-    draw = 2.0 * traders.one_each(book.lots)
+    draw = 2.0 * traders.first_of_each(book.lots)
     in_left = draw < 1.0
     ticket = draw % 1.0
     halves = _stack(book, in_left)
@@ -98,26 +100,27 @@ def muda(book: SortedBook, *, long_side: LongSide = "lottery") -> Allocation:
     num_markets = book.shape[0]
     posted = np.concatenate([own_price[num_markets:], own_price[:num_markets]])[:, None]
 
-    buyers = halves.is_bid & (halves.price >= posted)
-    sellers = halves.is_ask & (halves.price <= posted)
+    slack = PRICE_TOLERANCE * np.abs(posted)
+    buyers = halves.is_bid & (halves.price >= posted - slack)
+    sellers = halves.is_ask & (halves.price <= posted + slack)
     demand, supply = (halves.size * buyers).sum(axis=1), (halves.size * sellers).sum(axis=1)
     volume = np.minimum(demand, supply)
     if long_side == "lottery":
-        tickets = np.concatenate([ticket, ticket])
-        bought, buyer_price = _queue(halves.size * buyers, tickets, volume), posted
-        sold, seller_price = _queue(halves.size * sellers, tickets, volume), posted
+        queue = _queue(book, traders, ticket)
+        bought, buyer_price = _serve(halves, buyers, queue, volume), posted
+        sold, seller_price = _serve(halves, sellers, queue, volume), posted
     else:
         bought, buyer_price = _vickrey(halves, traders, buyers, volume, posted, is_buying=True)
         sold, seller_price = _vickrey(halves, traders, sellers, volume, posted, is_buying=False)
     filled = bought - sold
     price = np.where(halves.is_bid, buyer_price, seller_price)
-    no_price = np.full(num_markets, np.nan)
     return Allocation(
         filled=filled[:num_markets] + filled[num_markets:],
         unit_price=np.where(in_left, price[:num_markets], price[num_markets:]),
-        clearing_price=no_price,
-        price_low=no_price,
-        price_high=no_price,
+        clearing_price=np.full(num_markets, np.nan),
+        price_low=book.margin.price_low,
+        price_high=book.margin.price_high,
+        group=in_left.astype(np.int64),
     )
 
 
@@ -140,14 +143,20 @@ def _equilibrium_price(margin: Margin) -> FloatArray:
     return np.where(known, 0.5 * (np.where(known, low, 0.0) + np.where(known, high, 0.0)), np.nan)
 
 
-def _queue(sizes: FloatArray, ticket: FloatArray, volume: FloatArray) -> FloatArray:
-    """Serve ``sizes`` (B, N) in the order of their tickets until ``volume`` (B,) is used up."""
-    order = np.argsort(ticket, axis=1, kind="stable")
-    queued = np.take_along_axis(sizes, order, axis=1)
-    served = np.clip(volume[:, None] - (np.cumsum(queued, axis=1) - queued), 0.0, queued)
-    result = np.empty_like(sizes)
-    np.put_along_axis(result, order, served, axis=1)
-    return result
+def _queue(book: SortedBook, traders: Traders, ticket: FloatArray) -> IntArray:
+    """``(B, N)`` orders by ticket; those of one household, which share a ticket, from the best price on."""
+    if traders.most_orders <= 1:
+        return np.argsort(ticket, axis=1)
+    best_first = np.argsort(np.where(book.is_bid, -book.price, book.price), axis=1, kind="stable")
+    by_ticket = np.argsort(take_rows(ticket, best_first), axis=1, kind="stable")
+    return take_rows(best_first, by_ticket)
+
+
+def _serve(halves: SortedBook, members: BoolArray, queue: IntArray, volume: FloatArray) -> FloatArray:
+    """Serve the members of both halves in the order of one queue until ``volume`` (2 B,) is used up."""
+    queues = np.concatenate([queue, queue])
+    served = halves.serve(take_rows(halves.size * members, queues), volume)
+    return scatter_rows(served, queues)
 
 
 def _vickrey(
@@ -166,14 +175,16 @@ def _vickrey(
     return served, price
 
 
-def _all_but_one(book: SortedBook, members: BoolArray) -> BoolArray:
-    """``(B, N)`` the members but for the one with the lowest draw."""
-    ticket = np.where(members, book.lots, np.inf)
-    lowest: FloatArray = ticket.min(axis=1, initial=np.inf, keepdims=True)
-    return members & (book.lots > lowest)
+def _before_last(book: SortedBook, level: BoolArray, traded: FloatArray, better: BoolArray) -> BoolArray:
+    """``(B, N)`` orders of a marginal level that a drawn queue serves before the last one that it reaches."""
+    fill = traded - (book.size * better).sum(axis=1)
+    queue = np.argsort(book.lots, axis=1)
+    ends = np.cumsum(take_rows(book.size * level, queue), axis=1)
+    is_before: BoolArray = scatter_rows(ends < (fill - book.noise)[:, None], queue)
+    return level & is_before
 
 
-def _equal_burden(sizes: FloatArray, surplus: FloatArray) -> FloatArray:
+def _equal_burden(sizes: FloatArray, surplus: FloatArray, noise: FloatArray) -> FloatArray:
     """Cut ``surplus`` (B,) from ``sizes`` (B, N): everybody gives up the same, nobody more than it has.
 
     The burden t solves Σ min(size, t) = surplus. With sizes in ascending order, t lies where giving up the first i
@@ -187,5 +198,6 @@ def _equal_burden(sizes: FloatArray, surplus: FloatArray) -> FloatArray:
     number_left = num_orders - np.arange(num_orders)
     given_up_to = given_before + number_left * ascending  # if the burden were this size
     place = np.minimum(np.count_nonzero(given_up_to < surplus[:, None], axis=1), num_orders - 1)[:, None]
-    burden: FloatArray = (surplus[:, None] - np.take_along_axis(given_before, place, axis=1)) / number_left[place]
-    return np.maximum(sizes - np.maximum(burden, 0.0), 0.0)
+    burden: FloatArray = (surplus[:, None] - take_rows(given_before, place)) / number_left[place]
+    left = sizes - np.maximum(burden, 0.0)
+    return np.where(left > noise[:, None], left, 0.0)

@@ -19,18 +19,11 @@ def grid_only(quantity: FloatArray, retail_price: FloatArray, feed_in_price: Flo
     quantity
         ``(B, N)`` net positions [kWh], > 0 buys.
     retail_price, feed_in_price
-        Broadcastable to ``(B, N)`` [$/kWh].
+        ``(B, N)`` [$/kWh], as fees leave them.
     """
-    price = np.where(quantity > 0.0, retail_price, feed_in_price)
-    no_price = np.full(quantity.shape[0], np.nan)
-    return Allocation(
-        filled=np.zeros_like(quantity),
-        unit_price=price,
-        clearing_price=no_price,
-        price_low=no_price,
-        price_high=no_price,
-        grid_payment=(price * quantity).sum(axis=1),
-    )
+    del retail_price, feed_in_price
+    no_price = np.full(len(quantity), np.nan)
+    return Allocation(np.zeros_like(quantity), no_price[:, None], no_price, no_price, no_price)
 
 
 def mid_market_rate(quantity: FloatArray, retail_price: FloatArray, feed_in_price: FloatArray) -> Allocation:
@@ -91,14 +84,16 @@ def bill_sharing(quantity: FloatArray, retail_price: FloatArray, feed_in_price: 
 
 
 class _Pool:
-    """The sums of each pool, and its settlement.
+    """The sums of each pool, and what is matched in it.
 
-    Where households have different tariffs the pool's formulas take their means, weighted by what is bought and sold;
-    each household settles its part of the exchange with the grid at its own tariff, so that the pool still balances.
+    Where households have different tariffs the pool's formulas take the buyers' mean retail price and the sellers' mean
+    feed-in price, weighted by energy; each household settles its part of the exchange with the grid at its own tariff,
+    so that the pool still balances. A household whose own tariff is on the good side of the mean can then be worse off
+    than with the grid alone.
     """
 
     def __init__(self, quantity: FloatArray, retail_price: FloatArray, feed_in_price: FloatArray) -> None:
-        self.quantity, self.retail_price, self.feed_in_price = quantity, retail_price, feed_in_price
+        self.quantity = quantity
         bought, sold = np.maximum(quantity, 0.0), np.maximum(-quantity, 0.0)
         self.deficit: FloatArray = bought.sum(axis=1, keepdims=True)
         self.surplus: FloatArray = sold.sum(axis=1, keepdims=True)
@@ -106,25 +101,24 @@ class _Pool:
         self.common_feed_in = _mean_price(feed_in_price, sold, self.surplus)
 
     def settle(self, inside_price: FloatArray) -> Allocation:
-        """Settle what is matched at ``inside_price`` (B, 1), and the longer side's rest, pro rata, with the grid."""
-        matched = np.minimum(self.deficit, self.surplus)
-        buys = self.quantity > 0.0
-        share = np.where(buys, matched / _or_one(self.deficit), matched / _or_one(self.surplus))
-        grid_price = np.where(buys, self.retail_price, self.feed_in_price)
-        filled = share * self.quantity
-        single = np.where(matched[:, 0] > 0.0, inside_price[:, 0], np.nan)
-        return Allocation(
-            filled=filled,
-            unit_price=share * inside_price + (1.0 - share) * grid_price,
-            clearing_price=single,
-            price_low=single,
-            price_high=single,
-            grid_payment=((self.quantity - filled) * grid_price).sum(axis=1),
-        )
+        """Match all that the shorter side has, the longer side pro rata, at ``inside_price`` (B, 1).
+
+        Nothing is matched where the grid pays more for energy than it asks, as it may seem to once fees are counted.
+        """
+        gains = self.common_retail >= self.common_feed_in
+        matched = np.where(gains, np.minimum(self.deficit, self.surplus), 0.0)
+        total = np.where(self.quantity > 0.0, self.deficit, self.surplus)
+        # the shorter side, one over one, to the bit; the longer side's product before its quotient, to round once
+        whole = (matched >= total) & (total > 0.0)
+        filled = np.where(whole, self.quantity, self.quantity * matched / _or_one(total))
+        single = np.where(matched > 0.0, inside_price, np.nan)
+        return Allocation(filled, single, single[:, 0], single[:, 0], single[:, 0])
 
 
 def _mean_price(price: FloatArray, weight: FloatArray, total: FloatArray) -> FloatArray:
     """Mean price of each pool ``(B, 1)``, weighted; exactly the common price where there is one."""
+    if price.shape[1] == 0:
+        return np.zeros_like(total)
     first = price[:, :1]
     return np.where(total > 0.0, first + ((price - first) * weight).sum(axis=1, keepdims=True) / _or_one(total), first)
 

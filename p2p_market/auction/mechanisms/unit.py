@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from p2p_market.auction.book import SortedBook
+from p2p_market.auction.book import PRICE_TOLERANCE, SortedBook
 from p2p_market.auction.orders import Allocation
 from p2p_market.errors import MechanismError
 from p2p_market.types import BoolArray, FloatArray
+
+# Lots that differ by less are equal but for rounding: 0.1 + 0.2 kWh and 0.3 kWh.
+_LOT_TOLERANCE = 1e-12
 
 
 def trade_reduction(book: SortedBook) -> Allocation:
@@ -32,7 +35,7 @@ def trade_reduction(book: SortedBook) -> Allocation:
     lot = _lot_size(book)
     margin = book.margin
     reduced = np.maximum(margin.traded - lot, 0.0)
-    return _allocation(book, reduced, reduced, margin.last_bid, margin.last_ask)
+    return _allocation(book, reduced, margin.last_bid, margin.last_ask)
 
 
 def mcafee(book: SortedBook) -> Allocation:
@@ -52,11 +55,11 @@ def mcafee(book: SortedBook) -> Allocation:
     margin = book.margin
     has_next = np.isfinite(margin.next_bid) & np.isfinite(margin.next_ask)
     middle = 0.5 * (np.where(has_next, margin.next_bid, 0.0) + np.where(has_next, margin.next_ask, 0.0))
-    suits_all = has_next & (margin.last_ask <= middle) & (middle <= margin.last_bid)
+    slack = PRICE_TOLERANCE * np.abs(middle)
+    suits_all = has_next & (margin.last_ask <= middle + slack) & (middle <= margin.last_bid + slack)
     volume = np.where(suits_all, margin.traded, np.maximum(margin.traded - lot, 0.0))
     return _allocation(
         book,
-        volume,
         volume,
         np.where(suits_all, middle, margin.last_bid),
         np.where(suits_all, middle, margin.last_ask),
@@ -83,26 +86,27 @@ def sbba(book: SortedBook) -> Allocation:
     seller_sets = margin.next_ask <= margin.last_bid
     reduced = np.maximum(margin.traded - lot, 0.0)
     price = np.where(seller_sets, margin.next_ask, margin.last_bid)
-    bought = book.fill_best("bids", np.where(seller_sets, margin.traded, reduced))
+    bought = book.fill_to("bids", margin.last_bid, np.where(seller_sets, margin.traded, reduced))
     sellers = book.is_ask & (book.efficient_fill > 0.0)
     unlucky = _first_drawn(book, sellers) & ~seller_sets[:, None]
     sold = np.where(unlucky, 0.0, book.efficient_fill * book.is_ask)
     trades = bought.sum(axis=1) > 0.0
     filled = np.where(book.is_bid, bought, -np.where(trades[:, None], sold, 0.0)) + 0.0
     one_price = np.where(trades, price, np.nan)
-    return Allocation(filled, one_price[:, None], one_price, one_price, one_price)
+    return Allocation(filled, one_price[:, None], one_price, margin.price_low, margin.price_high)
 
 
 def _allocation(
     book: SortedBook,
-    bought: FloatArray,
-    sold: FloatArray,
+    volume: FloatArray,
     buyer_price: FloatArray,
     seller_price: FloatArray,
     one_price: BoolArray | None = None,
 ) -> Allocation:
-    bids, asks = book.fill_best("bids", bought), book.fill_best("asks", sold)
-    trades = bought > 0.0
+    # at most one lot a side is given up, and it is one of the last accepted price
+    bids = book.fill_to("bids", book.margin.last_bid, volume)
+    asks = book.fill_to("asks", book.margin.last_ask, volume)
+    trades = volume > book.noise
     high, low = np.where(trades, buyer_price, np.nan), np.where(trades, seller_price, np.nan)
     single = np.zeros_like(trades) if one_price is None else one_price
     return Allocation(
@@ -118,21 +122,22 @@ def _lot_size(book: SortedBook) -> FloatArray:
     """Size of every order of a market ``(B,)``; 0 in a market without orders."""
     has_order = book.size > 0.0
     lot = np.where(has_order, book.size, 0.0).max(axis=1, initial=0.0)
-    unequal = has_order & (np.abs(book.size - lot[:, None]) > 1e-9 * lot[:, None])
+    unequal = has_order & (np.abs(book.size - lot[:, None]) > _LOT_TOLERANCE * lot[:, None])
     if unequal.any():
         market, order = (int(i) for i in np.argwhere(unequal)[0])
+        unit = book.energy_unit
         raise MechanismError(
-            f"market {market}: order {order} is {book.size[market, order]:g} and others {lot[market]:g} energy units; "
-            "this mechanism is truthful for lots of one size only, so all quantities must be equal. "
-            "For quantities that differ use 'huang' or 'muda'"
+            f"market {book.first_market + market}: order {order} is {book.size[market, order] * unit:g} kWh and "
+            f"another {lot[market] * unit:g} kWh; this mechanism is truthful for lots of one size only, so all "
+            "quantities must be equal. For quantities that differ use 'huang' or 'muda'"
         )
     return np.asarray(lot)
 
 
 def _first_drawn(book: SortedBook, members: BoolArray) -> BoolArray:
     """``(B, N)`` true for the member with the lowest draw of each market."""
+    if members.shape[1] == 0:
+        return members
     ticket = np.where(members, book.lots, np.inf)
-    first = np.zeros(members.shape, dtype=bool)
-    if members.shape[1]:
-        np.put_along_axis(first, ticket.argmin(axis=1)[:, None], True, axis=1)
-    return first & members
+    first: BoolArray = np.arange(members.shape[1]) == ticket.argmin(axis=1)[:, None]
+    return members & first
