@@ -55,7 +55,7 @@ def load_config(source: ConfigSource = None, overrides: Mapping[str, Any] | None
     if not isinstance(overrides, Mapping | None):
         raise ConfigError(f"overrides are {overrides!r}; expected a mapping, e.g. {{'market.mechanism': 'pay_as_bid'}}")
     for key, value in (overrides or {}).items():
-        _put(values, resolve_key(key), value)
+        put_value(values, resolve_key(key), value)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -177,7 +177,14 @@ def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
+def put_value(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a value in nested mappings by dotted key, making the sections on the way.
+
+    Raises
+    ------
+    ConfigError
+        If a section on the way holds something else.
+    """
     *sections, last = key.split(".")
     for section in sections:
         below = values.setdefault(section, {})

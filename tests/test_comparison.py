@@ -130,7 +130,7 @@ def test_command_prints_tables_and_writes_frames(tmp_path: Path, capsys: pytest.
     assert main(["compare", str(file), "--output", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "pay_as_bid" in printed
-    assert "uniform_price as reference" in " ".join(printed.split())
+    assert "difference: of the saving to uniform_price, 95 % interval over days" in printed
     names = {"comparison.yaml", "summary.parquet", "days.parquet", "households.parquet"}
     assert names <= {path.name for path in (tmp_path / "out").iterdir()}
     assert pl.read_parquet(tmp_path / "out" / "summary.parquet").height == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.config import Config, FolderName, MechanismName, PolicyName, Section
-from p2p_market.config_loading import explain, load_config
+from p2p_market.config_loading import explain, load_config, put_value
 from p2p_market.errors import ConfigError, P2PMarketError
 from p2p_market.yaml_files import read_yaml
 
@@ -33,15 +34,17 @@ class ComparisonConfig(Section):
         min_length=1,
         description="a policy or a mix, by name of the population",
     )
-    sizes: tuple[int, ...] = Field((20,), min_length=1, description="households on the street")
+    sizes: tuple[int, ...] | None = Field(
+        (20,), min_length=1, description="households on the street; null: as the base says"
+    )
     reference: str = Field("uniform_price", description="the entry that differences are taken against")
     confidence: float = Field(0.95, gt=0.0, lt=1.0, description="level of the intervals")
     num_resamples: int = Field(2000, ge=100, description="bootstrap resamples of the days")
 
     @field_validator("sizes")
     @classmethod
-    def _positive(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        if min(sizes) < 1 or len(set(sizes)) < len(sizes):
+    def _positive(cls, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if sizes is not None and (min(sizes) < 1 or len(set(sizes)) < len(sizes)):
             raise ValueError("expected sizes of 1 household or more, none twice")
         return sizes
 
@@ -64,27 +67,38 @@ class Case:
 
     street: str
     population: str
-    size: int
+    size: int | None
     entry: str
     config: Config
 
 
-def load_comparison(source: ComparisonConfig | Mapping[str, Any] | str | Path) -> ComparisonConfig:
+def load_comparison(
+    source: ComparisonConfig | Mapping[str, Any] | str | Path, overrides: Mapping[str, Any] | None = None
+) -> ComparisonConfig:
     """Read and check a comparison.
+
+    Parameters
+    ----------
+    source
+        A YAML file, a mapping, or a finished `ComparisonConfig`.
+    overrides
+        Values by dotted key, e.g. ``{"base.data.path": "my.csv"}``.
 
     Raises
     ------
     ConfigError
         Naming the file, the key, what was given and what was expected.
     """
-    if isinstance(source, ComparisonConfig):
-        return source
     place = "the comparison"
-    if isinstance(source, Mapping):
-        values = dict(source)
+    if isinstance(source, ComparisonConfig):
+        values = source.model_dump(exclude_unset=True)
+    elif isinstance(source, Mapping):
+        values = copy.deepcopy(dict(source))
     else:
         place = str(source)
         values = {"name": Path(source).stem} | read_yaml(Path(source), "comparison file")
+    for key, value in (overrides or {}).items():
+        put_value(values, key, value)
     try:
         return ComparisonConfig.model_validate(values)
     except ValidationError as error:
@@ -104,10 +118,10 @@ def list_cases(comparison: ComparisonConfig) -> list[Case]:
     cases = []
     for street, street_overrides in comparison.streets.items():
         for population, policy in comparison.populations.items():
-            for size in comparison.sizes:
+            for size in comparison.sizes or (None,):
                 for entry, entry_overrides in comparison.entries.items():
                     overrides = {
-                        "street.num_households": size,
+                        **({} if size is None else {"street.num_households": size}),
                         **street_overrides,
                         "run.policy": policy,
                         "run.figures": False,

@@ -26,6 +26,11 @@ COMPARISON_FILE = "comparison.yaml"
 _FOLDER = ("a comparison", (COMPARISON_FILE, "summary.parquet", "days.parquet", "households.parquet"))
 _CASE = ("street", "population", "size", "entry")
 _GROUP = ("street", "population", "size")
+_DIFFERENCES = tuple(
+    f"{name}{end}"
+    for name in ("saving_difference_dollars", "surplus_difference_dollars", "efficiency_difference")
+    for end in ("", "_low", "_high")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,18 +100,20 @@ def compare(
     if output is not None:
         check_output(output, *_FOLDER)
     cases = list_cases(comparison)
-    days, households, figures = [], [], []
+    days, households = [], []
+    figures: list[dict[str, Any]] = []
     for number, case in enumerate(cases, start=1):
         results = run(case.config)
-        label = {name: getattr(case, name) for name in _CASE}
-        days.append(_by_day(results).with_columns(**{name: pl.lit(value) for name, value in label.items()}))
+        label = _label(case, results)
+        columns = {name: pl.lit(value) for name, value in label.items()}
         totals = results.household_totals
-        households.append(totals.with_columns(**{name: pl.lit(value) for name, value in label.items()}))
+        days.append(_by_day(results).with_columns(**columns))
+        households.append(totals.with_columns(**columns))
         figures.append(label | _figures(results, totals))
         if progress is not None:
-            progress(number, len(cases), f"{case.street}, {case.population}, {case.size}: {case.entry}")
+            progress(number, len(cases), ", ".join(str(value) for value in label.values()))
     all_days = pl.concat(days).select(*_CASE, pl.exclude(_CASE))
-    summary = pl.DataFrame(figures).join(_differences(comparison, cases, all_days), on=list(_CASE), how="left")
+    summary = pl.DataFrame(figures).with_columns(_differences(comparison, figures, all_days)).drop("num_homes")
     compared = ComparisonResults(comparison, summary, all_days, pl.concat(households).select(*_CASE, pl.exclude(_CASE)))
     if output is not None:
         compared.write(output)
@@ -141,6 +148,7 @@ def _figures(results: RunResults, totals: pl.DataFrame) -> dict[str, float]:
     num_households = totals.height / results.config.run.num_markets
     low, middle, high = np.quantile(saving, [0.1, 0.5, 0.9])
     return {
+        "num_homes": totals.height,
         "allocative_efficiency": kpis["allocative_efficiency"],
         "mean_price_dollars_per_kwh": kpis["mean_price_dollars_per_kwh"],
         "traded_kwh_a_day": kpis["traded_kwh"] / num_days,
@@ -156,17 +164,21 @@ def _figures(results: RunResults, totals: pl.DataFrame) -> dict[str, float]:
     }
 
 
-def _differences(comparison: ComparisonConfig, cases: list[Case], days: pl.DataFrame) -> pl.DataFrame:
-    """Differences of every case to the reference of its group, with bootstrap intervals over the days."""
+def _label(case: Case, results: RunResults) -> dict[str, str | int]:
+    size = results.households["household"].n_unique()
+    return {"street": case.street, "population": case.population, "size": size, "entry": case.entry}
+
+
+def _differences(comparison: ComparisonConfig, cases: list[dict[str, Any]], days: pl.DataFrame) -> pl.DataFrame:
+    """Differences of every case to the reference of its group, with bootstrap intervals over the days; a row a case."""
     rows = []
     for case in cases:
-        group = {name: getattr(case, name) for name in _GROUP}
-        here = days.filter(*(pl.col(name) == value for name, value in group.items()))
-        own = here.filter(pl.col("entry") == case.entry).sort("day")
+        here = days.filter(*(pl.col(name) == case[name] for name in _GROUP))
+        own = here.filter(pl.col("entry") == case["entry"]).sort("day")
         reference = here.filter(pl.col("entry") == comparison.reference).sort("day")
-        row: dict[str, Any] = group | {"entry": case.entry}
+        row: dict[str, float | None] = {}
         if reference.height == own.height:
-            per_day = np.full(own.height, float(case.size * case.config.run.num_markets))
+            per_day = np.full(own.height, float(case["num_homes"]))
             for name, column, weights in (
                 ("saving_difference_dollars", "saving_dollars", per_day),
                 ("surplus_difference_dollars", "operator_surplus_dollars", per_day),
@@ -181,4 +193,4 @@ def _differences(comparison: ComparisonConfig, cases: list[Case], days: pl.DataF
                 )
                 row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
         rows.append(row)
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, schema=dict.fromkeys(_DIFFERENCES, pl.Float64))
