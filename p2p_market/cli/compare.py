@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -54,6 +53,7 @@ def compare(
         )
     for table in tables(results):
         console.print(table)
+        console.print()
     level = f"{100.0 * comparison.confidence:g} %"
     console.print(f"difference: of the saving to {comparison.reference}, {level} interval over days", soft_wrap=True)
     written = ", ".join(sorted(path.name for path in folder.iterdir()))
@@ -67,7 +67,7 @@ def tables(results: ComparisonResults) -> list[Table]:
         "street", "population", "size", maintain_order=True
     ):
         title = f"{street}, {population}, {size} households; money in cents a household and day"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column("mechanism", no_wrap=True)
         for header in ("efficiency", "c/kWh", "saving", "difference", "worst", "operator", "Gini"):
             table.add_column(header, justify="right", no_wrap=True)
@@ -81,9 +81,9 @@ def _cells(row: dict[str, float]) -> list[str]:
     difference = "-"
     if row["saving_difference_dollars"] is not None:
         low, high = row["saving_difference_dollars_low"], row["saving_difference_dollars_high"]
-        difference = f"{_cents(low)} to {_cents(high)}"
+        difference = f"{_cents(low)}..{_cents(high)}"
     return [
-        _number(100.0 * row["allocative_efficiency"], 1, "%"),
+        _number(100.0 * row["allocative_efficiency"], 1),
         _number(100.0 * row["mean_price_dollars_per_kwh"], 1),
         _cents(row["saving_dollars"]),
         difference,
