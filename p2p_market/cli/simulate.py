@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from p2p_market.config_loading import load_config, parse_assignments
-
-Assignments = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
+from p2p_market.cli.options import Assignments, read_overrides
+from p2p_market.config_loading import load_config
 
 
 def run(
     config: Annotated[Path | None, tyro.conf.Positional] = None,
     *,
-    set: Annotated[Assignments, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002 (the option's name)
+    set: Assignments = (),  # noqa: A002 (the option's name)
     output: Path | None = None,
     quiet: bool = False,
 ) -> None:
@@ -36,7 +35,7 @@ def run(
     quiet
         Print nothing but errors.
     """
-    overrides = parse_assignments(text for group in set for text in group)
+    overrides = read_overrides(set)
     checked = load_config(config, overrides)
     folder = Path("runs") / checked.name if output is None else output
     console = Console(quiet=quiet)
