@@ -57,7 +57,7 @@ def continuous_pairs(
     book: SortedBook, *, pair_price: Literal["maker", "mid"] = "maker", arrival: npt.ArrayLike | None = None
 ) -> Pairs:
     """Return the trades of one market in the order in which they are made; see `continuous`."""
-    if np.ndim(arrival) > 1:  # that of all markets
+    if arrival is not None and np.ndim(arrival) > 1:  # that of all markets
         arrival = np.asarray(arrival)[book.first_market]
     trades: list[Pairs] = []
     _trade(book, _arrivals(book, arrival), at_maker=_is_at_maker(pair_price), trades=trades)
