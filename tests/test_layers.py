@@ -29,6 +29,7 @@ LAYERS = {
     "data": 1,
     "tariff_plans": 1,
     "tariffs": 1,
+    "analysis": 2,
     "scenario": 2,
     "model": 3,
     "rewards": 4,
@@ -53,7 +54,7 @@ LAYERS = {
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
-READS_FRAMES = ("data", "results", "experiment", "view", "cli", "build")
+READS_FRAMES = ("analysis", "data", "results", "experiment", "view", "cli", "build")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

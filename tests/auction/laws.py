@@ -234,7 +234,7 @@ def check_scaling(variant: str, market: Market, scale: float, exact: bool) -> No
             np.testing.assert_array_equal(clearing.payment, scale * one.payment)
         else:
             np.testing.assert_allclose(clearing.filled, energy * one.filled, rtol=1e-12, atol=1e-12 * energy)
-            np.testing.assert_allclose(clearing.unit_price, money * one.unit_price, rtol=1e-11)
+            np.testing.assert_allclose(clearing.unit_price, money * one.unit_price, rtol=1e-11, atol=1e-14 * money)
 
 
 def check_nothing_orders(variant: str, market: Market, price: float) -> None:

@@ -90,7 +90,7 @@ def assert_same(clearing: Clearing, answer: Answer, price_error: float = 1e-15) 
     """Fills to the last bit but for a quotient's rounding, and no dust; prices and money to rounding."""
     filled = numbers(answer.filled)
     np.testing.assert_array_equal(clearing.filled != 0, filled != 0)
-    np.testing.assert_allclose(clearing.filled, filled, rtol=4e-16)
+    np.testing.assert_allclose(clearing.filled, filled, rtol=4e-16, atol=1e-16)
     np.testing.assert_allclose(clearing.unit_price, numbers(answer.unit_price), rtol=1e-13, atol=price_error)
     np.testing.assert_allclose(clearing.payment, numbers(answer.payment), rtol=1e-13, atol=100 * price_error)
     for name in ("clearing_price", "price_low", "price_high"):

@@ -57,6 +57,8 @@ def continuous_pairs(
     book: SortedBook, *, pair_price: Literal["maker", "mid"] = "maker", arrival: npt.ArrayLike | None = None
 ) -> Pairs:
     """Return the trades of one market in the order in which they are made; see `continuous`."""
+    if arrival is not None and np.ndim(arrival) > 1:  # that of all markets
+        arrival = np.asarray(arrival)[book.first_market]
     trades: list[Pairs] = []
     _trade(book, _arrivals(book, arrival), at_maker=_is_at_maker(pair_price), trades=trades)
     columns = ([getattr(trade, field.name) for trade in trades] for field in fields(Pairs))
@@ -125,8 +127,6 @@ def _arrivals(book: SortedBook, arrival: npt.ArrayLike | None) -> IntArray:
             return np.broadcast_to(np.arange(num_orders), book.shape)
         return np.argsort(book.draws, axis=1, kind="stable")
     queue = np.asarray(arrival)
-    if queue.ndim == 2 and len(queue) > len(book.price):  # of a batch of which this is a part
-        queue = queue[book.first_market :][: len(book.price)]
     is_whole = np.issubdtype(queue.dtype, np.integer) or queue.size == 0
     if queue.shape not in ((num_orders,), book.shape) or not is_whole:
         raise MechanismError(

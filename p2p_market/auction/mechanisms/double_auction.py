@@ -150,6 +150,7 @@ def _pair_prices(book: SortedBook, weight: float) -> FloatArray:
     ends = np.cumsum(take_rows(book.efficient_fill, order), axis=1)
     all_asks = np.where(num_asks > 0, take_rows(ends, np.maximum(num_asks - 1, 0)), 0.0)
     ends -= np.where(is_ask, 0.0, all_asks)
+    ends = np.minimum(ends, np.minimum(all_asks, ends[:, -1:]))  # both sides end at one energy but for rounding
 
     walk = np.argsort(ends, axis=1, kind="stable")  # both sides ascend already, which this sort makes use of
     ends_an_ask = walk < num_asks
