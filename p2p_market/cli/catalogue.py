@@ -16,7 +16,9 @@ from p2p_market.registry import Registry
 Assignments = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 
 
-def list_parts(kind: Annotated[str | None, tyro.conf.Positional] = None) -> None:
+def list_parts(
+    kind: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="KIND", help_behavior_hint="")] = None,
+) -> None:
     """List every registered mechanism, observation, action map, reward, policy and tariff.
 
     Parameters
@@ -38,7 +40,7 @@ def list_parts(kind: Annotated[str | None, tyro.conf.Positional] = None) -> None
 
 
 def validate(
-    config: Annotated[Path, tyro.conf.Positional],
+    config: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")],
     *,
     set: Annotated[Assignments, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002 (the option's name)
 ) -> None:
