@@ -87,7 +87,7 @@ def test_run_without_a_file_runs_the_default(capsys: pytest.CaptureFixture[str])
 def test_without_matplotlib_it_says_what_figures_need(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p2p_market.cli.simulate.find_spec", lambda name: None)
+    monkeypatch.setattr("p2p_market.cli.simulate.find_spec", lambda _: None)
     hint = "no figures were drawn; they need: pip install 'p2p-market[viz]'"
     assert hint not in call(capsys, "run", NAME, "--set", *SMALL)[1]
     assert hint in call(capsys, "run", NAME, "--set", *SMALL, "run.figures=true")[1]
