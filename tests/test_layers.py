@@ -30,7 +30,6 @@ LAYERS = {
     "data": 1,
     "tariff_plans": 1,
     "tariffs": 1,
-    "analysis": 2,
     "scenario": 2,
     "model": 3,
     "rewards": 4,

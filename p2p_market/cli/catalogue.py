@@ -15,7 +15,9 @@ from p2p_market.config_loading import load_config
 from p2p_market.registry import Registry
 
 
-def list_parts(kind: Annotated[str | None, tyro.conf.Positional] = None) -> None:
+def list_parts(
+    kind: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="KIND", help_behavior_hint="")] = None,
+) -> None:
     """List every registered mechanism, observation, action map, reward, policy and tariff.
 
     Parameters
@@ -37,7 +39,7 @@ def list_parts(kind: Annotated[str | None, tyro.conf.Positional] = None) -> None
 
 
 def validate(
-    config: Annotated[Path, tyro.conf.Positional],
+    config: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")],
     *,
     set: Assignments = (),  # noqa: A002 (the option's name)
 ) -> None:

@@ -14,7 +14,10 @@ from p2p_market.cli.compare import compare
 from p2p_market.cli.simulate import run
 from p2p_market.errors import P2PMarketError
 
-_DESCRIPTION = "Peer-to-peer energy trading on a street of households: simulate markets, handle data."
+_DESCRIPTION = (
+    "Peer-to-peer energy trading on a street of households: simulate markets, handle data. "
+    "COMMAND --help explains a command; --version prints the version."
+)
 _DATA_DESCRIPTION = "Household data: download the Ausgrid files, look at them, convert them, or generate a community."
 
 
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif words[:1] == ["data"]:
             from p2p_market.cli.data import COMMANDS  # noqa: PLC0415 (polars loads only for these)
 
-            _dispatch(COMMANDS, words[1:], "p2p-market data", _DATA_DESCRIPTION)
+            _dispatch(COMMANDS, words[1:] or ["--help"], "p2p-market data", _DATA_DESCRIPTION)
         else:
             commands: dict[str, Callable[..., None]] = {
                 "run": run,
@@ -55,6 +58,7 @@ def _dispatch(commands: dict[str, Callable[..., Any]], words: list[str], program
         prog=program,
         description=description,
         args=words,
+        config=(tyro.conf.FlagCreatePairsOff,),
     )
 
 
