@@ -107,12 +107,12 @@ def test_vcg_for_single_lots(bids, asks):
     b, s = sorted(bids, reverse=True), sorted(asks)
     k = sum(bid >= ask for bid, ask in zip(b, s, strict=False))
     clearing = clear(units(*bids), units(*asks), "vcg")
-    assert clearing.traded == k
+    assert float(clearing.traded) == pytest.approx(k)
     traded = clearing.filled != 0
     expected_buyer = max(s[k - 1], b[k] if k < len(b) else -np.inf) if k else np.nan
     expected_seller = min(b[k - 1], s[k] if k < len(s) else np.inf) if k else np.nan
     expected = np.array([expected_buyer] * len(bids) + [expected_seller] * len(asks))
-    np.testing.assert_allclose(clearing.unit_price[traded], expected[traded], rtol=1e-14)
+    np.testing.assert_allclose(clearing.unit_price[traded], expected[traded], rtol=1e-14, atol=1e-14)
 
 
 class TestVickrey:
