@@ -3,8 +3,8 @@ PYTHON ?= python
 
 .PHONY: install test test-all lint types check smoke bench bench-smoke docs
 
-install: ## everything that a contributor needs
-	$(PYTHON) -m pip install '.[dev]'
+install: ## everything that a contributor needs, on the code as it stands here
+	$(PYTHON) -m pip install -e '.[dev]'
 
 test: ## the quick test suite
 	$(PYTHON) -m pytest

@@ -27,7 +27,9 @@ Infos = dict[str, dict[str, Any]]
 class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     """A street of households that trade through a double auction, as a PettingZoo ``ParallelEnv``.
 
-    All agents stay to the horizon, which truncates. Build it with ``p2p_market.parallel_env(...)``.
+    In every interval each household has a net load, its demand less its PV generation. Households bid for it in a
+    sealed-bid auction, the market operator clears it, and what stays unmatched is bought from the grid at the
+    household's retail price or sold to it at its feed-in price. Build it with ``p2p_market.parallel_env(...)``.
 
     Parameters
     ----------
@@ -36,12 +38,41 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     render_mode
         ``None``, ``"human"``, ``"ansi"`` or ``"rgb_array"``.
 
+    Attributes
+    ----------
+    possible_agents, agents
+        Names of the learning households, and of those that are live: all between a reset and the horizon, none after.
+    observation_spaces, action_spaces, state_space
+        Gymnasium spaces, by agent and of `state`; the same objects for good.
+
     Notes
     -----
-    *Actions* are float32 boxes in [-1, 1]; values beyond are clipped, ``nan`` is an `ActionError`. *Observations* are
-    float32, inside their bounds always; a fresh array every step. *Infos* hold, for every agent and step, ``bill`` [$],
-    ``filled`` [kWh, > 0 bought], ``clipped_features`` (how many values of the observation were cut to their bounds)
-    and the named parts of the reward [$].
+    *Agents*: ``household_0 ...``, or ``prosumer_0 ...`` and ``consumer_0 ...`` (``street.agent_names``); scripted
+    households of the street are none.
+
+    *Observations*: ``Box(low, high, (F,), float32)``, the features of the preset or list in
+    ``scenario.observation``: own demand, PV and net load of the coming interval, own tariff, calendar, and in
+    ``public_price`` the last published price and volume. ``env.model.scenario.observer.names`` lists the columns.
+    Values lie inside the bounds always, and are a fresh array every step.
+
+    *Actions*: ``Box(-1, 1, (A,), float32)``. Component 0 is the limit price, -1 the low end of the street's price
+    band (lowest feed-in price) and +1 the high end (highest retail price), for buyers and sellers alike; with
+    ``price_quantity``, component 1 is the share of the net load that is offered, -1 nothing and +1 all. Whether an
+    order buys or sells is the sign of the net load. Values beyond the bounds are clipped, ``nan`` is an `ActionError`.
+
+    *Rewards*: plain floats, the dollars of ``reward.name`` times ``reward.scale``: ``bill_saving`` is the bill with
+    the grid alone less the bill, ``negative_cost`` the bill with its sign changed.
+
+    *Infos*: for every agent and step ``bill`` [$], ``filled`` [kWh, > 0 bought], ``clipped_features`` (how many
+    values of the observation were cut to their bounds) and the named parts of the reward [$].
+
+    *Start*: days and households drawn by the seed, or fixed (``episode.start``, ``street.households``).
+
+    *End*: nobody terminates; all agents are truncated together at the horizon, a day of 48 half hours by default.
+
+    Version history
+    ---------------
+    * v0: first release.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (PettingZoo's convention)

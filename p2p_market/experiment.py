@@ -12,6 +12,7 @@ from p2p_market.auction.depth import Transactions
 from p2p_market.build import build_controller, load_data
 from p2p_market.config import Config
 from p2p_market.config_loading import ConfigSource, load_config
+from p2p_market.data.calendar import Calendar
 from p2p_market.errors import DataError
 from p2p_market.output import check_output
 from p2p_market.recorder import Recorder
@@ -68,9 +69,11 @@ def run(
 
 
 def _simulate(config: Config, progress: Progress | None) -> RunResults:
-    start, horizon = _span(config)
+    container = load_data(config)
+    start, horizon = _span(config, container.calendar)
     controller = build_controller(
         config,
+        container=container,
         num_markets=config.run.num_markets,
         horizon=horizon,
         start=start,
@@ -90,9 +93,8 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     return RunResults(config, summarise(controller, recorder), intervals, households, pairs)
 
 
-def _span(config: Config) -> tuple[np.datetime64, int]:
+def _span(config: Config, calendar: Calendar) -> tuple[np.datetime64, int]:
     """First interval of a run and its number of intervals."""
-    calendar = load_data(config).calendar
     start = calendar.start[0]
     if config.run.start is not None:
         start = np.datetime64(config.run.start, "m")

@@ -37,7 +37,10 @@ def bill_saving(transition: Transition) -> Mapping[str, FloatArray]:
 
 
 def negative_cost(transition: Transition) -> Mapping[str, FloatArray]:
-    """Bill of the interval, with the sign changed: one part, ``bill``."""
+    """Bill of the interval, with the sign changed.
+
+    One part, ``bill``.
+    """
     return {"bill": -transition.settlement.bill}
 
 

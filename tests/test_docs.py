@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import p2p_market
+from p2p_market.config import AusgridData
+from p2p_market.config_loading import load_config
+from p2p_market.results import RUN_FOLDER
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -36,6 +41,15 @@ def test_readme_has_code_to_run() -> None:
     assert any(name.startswith("README") for name, _ in python_blocks())
 
 
+def test_what_is_fetched_lies_where_the_configuration_looks_for_it() -> None:
+    config = "configs/ausgrid_street.yaml"
+    data = load_config(ROOT / config).data
+    assert isinstance(data, AusgridData)
+    command = f"p2p-market data fetch --folder {data.path}\n"
+    assert command + f"p2p-market run {config}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert command.strip() in (ROOT / config).read_text(encoding="utf-8")
+
+
 def test_generated_reference_is_up_to_date() -> None:
     reference = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))["reference"]()
     written = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -55,6 +69,40 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
             assert anchor in anchors, f"{page.name} links to {target}"
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        if page.name != "README.md":
+            assert f"({page.relative_to(ROOT).as_posix()}" in readme, page.name
+
+
+def test_configurations_in_the_documents_are_valid() -> None:
+    blocks = [text for page in PAGES for text in YAML_BLOCK.findall(page.read_text(encoding="utf-8"))]
+    assert blocks
+    for block in blocks:
+        load_config(yaml.safe_load(block))
+
+
+def test_the_page_of_results_names_everything_that_a_run_gives() -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    overrides = {"run.days": 1, "run.trades": True, "data.days": 2, "data.num_homes": 8}
+    results = p2p_market.run(num_households=4, overrides=overrides)
+    assert results.trades is not None
+    sections = {
+        "Columns of households": results.households.columns,
+        "Columns of intervals": results.intervals.columns,
+        "Columns of trades": results.trades.columns,
+        "Key figures": list(results.kpis),
+    }
+    for title, names in sections.items():
+        section = page.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+        first_cells = " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))
+        assert set(names) <= set(re.findall(r"`(\w+)`", section)), title
+        assert set(re.findall(r"`(\w+)`", first_cells)) <= set(names), title
+    for name in RUN_FOLDER[1]:
+        assert f"| `{name}` |" in page
 
 
 def diagram_rows() -> list[tuple[str, str, list[str]]]:

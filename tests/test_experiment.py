@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ import p2p_market
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
+from p2p_market.data import tabular
+from p2p_market.data.container import DataContainer
 from p2p_market.errors import ConfigError, DataError, UnknownNameError
 from p2p_market.experiment import run
 from p2p_market.recorder import HOUSEHOLD_COLUMNS, MARKET_COLUMNS, Recorder
@@ -326,6 +332,49 @@ def test_run_is_public_and_takes_keys_and_overrides(table: Path) -> None:
         p2p_market.run(num_housholds=3)
     with pytest.raises(UnknownNameError, match="unknown tariff plan"):
         simulate(table, plan="none")
+
+
+def test_the_data_is_read_once(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+
+    def load(path: object, **options: Any) -> DataContainer:
+        read.append(path)
+        return tabular_load(path, **options)
+
+    tabular_load: Any = tabular.load_table
+    monkeypatch.setattr(tabular, "load_table", load)
+    simulate(table)
+    assert read == [str(table)]
+
+
+def test_a_run_is_the_same_in_every_process(table: Path) -> None:
+    code = """
+        import hashlib, sys, p2p_market
+        results = p2p_market.run(
+            overrides={
+                "data": {"source": "table", "path": sys.argv[1]},
+                "num_households": 8, "run.days": 1, "run.num_markets": 2, "run.trades": True, "market.ties": "random",
+                "tariff.plan": {"flat": 0.5, "agl_time_of_use": 0.5},
+                "run.policy": {"truthful": 0.5, "zero_intelligence": 0.5},
+            }
+        )
+        frames = (results.intervals, results.households, results.trades)
+        print(hashlib.sha256(b"".join(frame.write_csv().encode() for frame in frames)).hexdigest())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(table)]
+    printed = [
+        subprocess.run(  # noqa: S603 - our own code
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(p2p_market.__file__).parents[1],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert printed[0] == printed[1]
+    assert len(printed[0].strip()) == 64
 
 
 def test_policies_share_out_the_street_by_the_seed(table: Path) -> None:

@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from p2p_market.catalogue import registries
-from p2p_market.config_loading import load_config, parse_assignments
+from p2p_market.cli.options import Assignments, read_overrides
+from p2p_market.config_loading import load_config
 from p2p_market.registry import Registry
 
-Assignments = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 
-
-def list_parts(kind: Annotated[str | None, tyro.conf.Positional] = None) -> None:
+def list_parts(
+    kind: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="KIND", help_behavior_hint="")] = None,
+) -> None:
     """List every registered mechanism, observation, action map, reward, policy and tariff.
 
     Parameters
@@ -38,9 +39,9 @@ def list_parts(kind: Annotated[str | None, tyro.conf.Positional] = None) -> None
 
 
 def validate(
-    config: Annotated[Path, tyro.conf.Positional],
+    config: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")],
     *,
-    set: Annotated[Assignments, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002 (the option's name)
+    set: Assignments = (),  # noqa: A002 (the option's name)
 ) -> None:
     """Check a configuration, its data included, and say what is wrong or what it would run.
 
@@ -51,7 +52,7 @@ def validate(
     set
         Values to change, e.g. --set market.mechanism=pay_as_bid.
     """
-    checked = load_config(config, parse_assignments(text for group in set for text in group))
+    checked = load_config(config, read_overrides(set))
 
     from p2p_market.build import build_controller  # noqa: PLC0415 (a wrong key is told before data is loaded)
 

@@ -15,7 +15,7 @@ from rich.table import Table as RichTable
 
 from p2p_market.data.ausgrid import load_ausgrid
 from p2p_market.data.container import DataContainer, Quality
-from p2p_market.data.fetch import SOURCE_URL, fetch_ausgrid
+from p2p_market.data.fetch import NUM_RETRIES, SOURCE_URL, fetch_ausgrid
 from p2p_market.data.official_writer import write_official_layout
 from p2p_market.data.sources import check_exists, is_official
 from p2p_market.data.statistics import describe_households, describe_years
@@ -25,14 +25,18 @@ from p2p_market.data.tidy_writer import write_tidy
 from p2p_market.errors import DataError
 from p2p_market.types import FloatArray
 
-Paths = tyro.conf.Positional[tuple[Path, ...]]
+Paths = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH ...", help_behavior_hint="")]
+Time = Annotated[str | None, tyro.conf.arg(metavar="TIME", help_behavior_hint="")]
+Customers = Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...", help_behavior_hint="")]
+Months = Annotated[tuple[int, ...], tyro.conf.arg(metavar="MONTH ...", help_behavior_hint="")]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
 Layout = Literal["tidy", "official"]
 Missing = Literal["error", "drop", "fill", "skip_days"]
 
 _MAX_GAPS_SHOWN = 20
 
 
-def fetch(*, folder: Path | None = None, retries: int = 3, quiet: bool = False) -> None:
+def fetch(*, folder: Folder = None, retries: int = NUM_RETRIES, quiet: bool = False) -> None:
     """Download the official Ausgrid files (three years of 300 homes, about 60 MB) and check them.
 
     Parameters
@@ -45,18 +49,20 @@ def fetch(*, folder: Path | None = None, retries: int = 3, quiet: bool = False) 
         Show no progress bar.
     """
     path = fetch_ausgrid(folder, num_retries=retries, progress=not quiet)
-    print(f"{path}\nfrom {SOURCE_URL}; look at it with: p2p-market data info {_quoted(path)}")
+    print(f"{path}\nfrom {SOURCE_URL}")
+    print(f"look at it with: p2p-market data info {_quoted(path)}")
+    print(f"or trade on it:  p2p-market run configs/ausgrid_street.yaml --set data.path={_quoted(path)} run.days=7")
 
 
 def info(
     paths: Paths,
     *,
-    customers: tuple[str, ...] = (),
-    start: str | None = None,
-    end: str | None = None,
+    customers: Customers = (),
+    start: Time = None,
+    end: Time = None,
     include_controlled_load: bool = False,
     by_household: bool = False,
-    cache: bool = True,
+    no_cache: bool = False,
     table: TableFormat = TableFormat(),  # noqa: B008 - frozen, and shown as the defaults
 ) -> None:
     """Show what household data holds: years, homes, gaps, quality and statistics.
@@ -68,15 +74,15 @@ def info(
     customers
         Homes to look at; all by default.
     start
-        First day or time.
+        First day or time; by default the data's.
     end
-        Day or time before which the last interval starts.
+        Day or time before which the last interval starts; by default the data's end.
     include_controlled_load
         Count the controlled load (CL) of official files as consumption.
     by_household
         Show a line a home too.
-    cache
-        Keep parsed official files in the cache folder.
+    no_cache
+        Keep no parsed copy of official files in the cache folder.
     table
         How a table of your own is laid out.
     """
@@ -87,7 +93,7 @@ def info(
         end=end,
         include_controlled_load=include_controlled_load,
         missing="fill",
-        cache=cache,
+        cache=not no_cache,
         table=table,
     )
     console = Console()
@@ -107,14 +113,14 @@ def convert(
     *,
     output: Path,
     layout: Layout = "tidy",
-    customers: tuple[str, ...] = (),
-    start: str | None = None,
-    end: str | None = None,
-    months: tuple[int, ...] = (),
+    customers: Customers = (),
+    start: Time = None,
+    end: Time = None,
+    months: Months = (),
     include_controlled_load: bool = False,
     missing: Missing = "error",
     clock_changes: Literal["recorded", "repair"] = "recorded",
-    cache: bool = True,
+    no_cache: bool = False,
     table: TableFormat = TableFormat(),  # noqa: B008 - frozen, and shown as the defaults
 ) -> None:
     """Convert household data to a tidy table (Parquet, CSV) or to the official layout.
@@ -130,19 +136,19 @@ def convert(
     customers
         Homes to keep; all by default.
     start
-        First day or time to keep.
+        First day or time to keep; by default the data's.
     end
-        Day or time before which the last interval starts.
+        Day or time before which the last interval starts; by default the data's end.
     months
-        Months of the year to keep, 1 to 12.
+        Months of the year to keep, 1 to 12; all by default.
     include_controlled_load
         Add the controlled load (CL) of official files to the consumption and keep it apart too.
     missing
-        What to do about missing intervals.
+        What to do about missing intervals: stop, leave the home out, fill from the weeks around, or leave the day out.
     clock_changes
         Keep the two odd half hours of a clock change as recorded, or repair them.
-    cache
-        Keep parsed official files in the cache folder.
+    no_cache
+        Keep no parsed copy of official files in the cache folder.
     table
         How a table of your own is laid out.
     """
@@ -156,7 +162,7 @@ def convert(
         include_controlled_load=include_controlled_load,
         missing=missing,
         clock_changes=clock_changes,
-        cache=cache,
+        cache=not no_cache,
         table=table,
     )
     _write(data, output, layout)

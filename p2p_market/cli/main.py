@@ -10,10 +10,14 @@ import tyro
 
 from p2p_market._version import __version__
 from p2p_market.cli.catalogue import list_parts, validate
+from p2p_market.cli.compare import compare
 from p2p_market.cli.simulate import run
 from p2p_market.errors import P2PMarketError
 
-_DESCRIPTION = "Peer-to-peer energy trading on a street of households: simulate markets, handle data."
+_DESCRIPTION = (
+    "Peer-to-peer energy trading on a street of households: simulate markets, handle data. "
+    "COMMAND --help explains a command; --version prints the version."
+)
 _DATA_DESCRIPTION = "Household data: download the Ausgrid files, look at them, convert them, or generate a community."
 
 
@@ -26,10 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif words[:1] == ["data"]:
             from p2p_market.cli.data import COMMANDS  # noqa: PLC0415 (polars loads only for these)
 
-            _dispatch(COMMANDS, words[1:], "p2p-market data", _DATA_DESCRIPTION)
+            _dispatch(COMMANDS, words[1:] or ["--help"], "p2p-market data", _DATA_DESCRIPTION)
         else:
             commands: dict[str, Callable[..., None]] = {
                 "run": run,
+                "compare": compare,
                 "list": list_parts,
                 "validate": validate,
                 "data": _data_help,
@@ -53,6 +58,7 @@ def _dispatch(commands: dict[str, Callable[..., Any]], words: list[str], program
         prog=program,
         description=description,
         args=words,
+        config=(tyro.conf.FlagCreatePairsOff,),
     )
 
 

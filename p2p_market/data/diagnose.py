@@ -35,6 +35,8 @@ def diagnose(content: bytes, label: str) -> None:
     for _ in range(header.num_lines):
         lines.readline()
     rows = [(number, row) for number, row in _rows(lines, header.num_lines, label) if any(row)]
+    if not rows:
+        raise DataError(f"{label} has a header and no rows; download or copy it again")
     dates = {row[4] for _, row in rows if len(row) > 4}
     style = detect_date_format(dates)
     seen: dict[tuple[str, str, str], int] = {}

@@ -51,9 +51,8 @@ def fetch_ausgrid(
         If the server cannot be reached or refuses, or the file is not the expected one. Nothing half-loaded is
         left behind.
     """
-    # the network stack is loaded only for a download
-    import pooch  # noqa: PLC0415
-    import requests  # noqa: PLC0415
+    import pooch  # noqa: PLC0415 - the network stack is loaded only for a download
+    import requests  # noqa: PLC0415 - the same
 
     target = Path(folder) if folder is not None else cache_folder() / "downloads"
     base, name = url.rsplit("/", 1)

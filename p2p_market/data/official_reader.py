@@ -119,7 +119,7 @@ def _content(source: Source) -> io.BytesIO | str:
 
 def _to_table(frame: pl.DataFrame, source: Source) -> FileTable:
     if frame.is_empty():
-        raise DataError(f"{source.label} has a header and no rows; download or copy it again")
+        raise _NotInOrderError("there are no rows")
     if sum(frame.drop("postcode", "quality").null_count().row(0)):
         raise _NotInOrderError("a value is missing")
     day, first_day, num_days = _days(frame["date"], source.label)

@@ -68,7 +68,7 @@ def find_sources(paths: Paths) -> list[Source]:
         raise DataError("no data file is named; give the path of an Ausgrid CSV, zip archive or folder")
     sources: list[Source] = []
     for path in map(Path, listed):
-        check_exists(path)
+        check_exists(path, "the official files come with: p2p-market data fetch --folder FOLDER")
         sources += _sources_of_folder(path) if path.is_dir() else _sources_of_file(path)
     seen: set[tuple[Path, str | None]] = set()
     for source in sources:
@@ -79,17 +79,17 @@ def find_sources(paths: Paths) -> list[Source]:
     return sources
 
 
-def check_exists(path: Path) -> None:
-    """Raise a DataError that shows the nearest names if there is no such path."""
+def check_exists(path: Path, remedy: str = "") -> None:
+    """Raise a DataError that shows the nearest names, and a remedy, if there is no such path."""
     if path.exists():
         return
-    folder = path.parent
+    folder, also = path.parent, f"; {remedy}" if remedy else ""
     if not folder.is_dir():
-        raise DataError(f"{path} does not exist, nor does the folder {folder}; check the path")
+        raise DataError(f"{path} does not exist, nor does the folder {folder}; check the path{also}")
     names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     nearest = difflib.get_close_matches(path.name, names, n=3, cutoff=0.4) or names[:3]
     shown = f"nearest names there: {', '.join(nearest)}" if nearest else "the folder is empty"
-    raise DataError(f"{path} does not exist; {shown}")
+    raise DataError(f"{path} does not exist; {shown}{also}")
 
 
 def read_header_lines(source: Source) -> list[str]:

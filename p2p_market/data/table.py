@@ -127,7 +127,8 @@ class Table:
             + (
                 "Official Ausgrid files are read by load_ausgrid."
                 if official
-                else "Name the column with an option of load_table."
+                else "Name the column with an option of load_table, as --table.time WHEN does on the command line "
+                "and data.options {time: WHEN} in a configuration."
             )
         )
 

@@ -57,7 +57,7 @@ def read_course(intervals: pl.DataFrame) -> Course:
     times = intervals["start"]
     minutes = int(times.diff().min().total_seconds()) // 60  # type: ignore[union-attr] # a difference of times
     start, end = times[0], times[-1]
-    hours = pl.lit(minutes / 60.0).alias("hours")
+    hours = minutes / 60.0
     if end - start >= dt.timedelta(days=_MOST_DAYS):
         traded, price = pl.col("traded_kwh"), pl.col("price_dollars_per_kwh")
         intervals = intervals.group_by(pl.col("start").dt.truncate("1d"), maintain_order=True).agg(
@@ -65,11 +65,11 @@ def read_course(intervals: pl.DataFrame) -> Course:
             pl.col("price_low_dollars_per_kwh").min(),
             pl.col("price_high_dollars_per_kwh").max(),
             pl.when(traded.sum() > 0.0).then((price * traded).sum() / traded.sum()).alias("price_dollars_per_kwh"),
-            hours.sum() * pl.len(),
+            (pl.len() * hours).alias("hours"),
         )
         minutes, start = _DAY, intervals["start"][0]
     else:
-        intervals = intervals.with_columns(hours)
+        intervals = intervals.with_columns(hours=pl.lit(hours))
     step = dt.timedelta(minutes=minutes)
     columns = {
         name: intervals[name].cast(pl.Float64).fill_null(np.nan).to_numpy()

@@ -107,7 +107,7 @@ def test_vcg_for_single_lots(bids, asks):
     b, s = sorted(bids, reverse=True), sorted(asks)
     k = sum(bid >= ask for bid, ask in zip(b, s, strict=False))
     clearing = clear(units(*bids), units(*asks), "vcg")
-    assert float(clearing.traded) == pytest.approx(k)
+    assert clearing.traded == pytest.approx(k)  # a level may be shared out in thirds
     traded = clearing.filled != 0
     expected_buyer = max(s[k - 1], b[k] if k < len(b) else -np.inf) if k else np.nan
     expected_seller = min(b[k - 1], s[k] if k < len(s) else np.inf) if k else np.nan

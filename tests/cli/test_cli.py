@@ -56,6 +56,17 @@ def test_help_of_a_command_names_its_options(capsys: pytest.CaptureFixture[str],
     assert ("--set" in output) == (command != "list")
 
 
+@pytest.mark.parametrize(
+    "command", ["", "run", "list", "validate", "data", "data fetch", "data info", "data convert", "data synthesise"]
+)
+def test_help_speaks_no_python(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    status, output, errors = call(capsys, *command.split(), "--help")
+    assert (status, errors) == (0, "")
+    own = output.split("table options")[0]  # where None is a value that can be given
+    for word in ("None", "default: )", "--no-quiet", "``"):
+        assert word not in own
+
+
 def test_run_prints_a_table_and_writes_the_folder_of_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     status, output, errors = call(capsys, "run", NAME, "--set", *SMALL)
     assert (status, errors) == (0, "")
@@ -71,6 +82,21 @@ def test_run_without_a_file_runs_the_default(capsys: pytest.CaptureFixture[str])
     assert status == 0
     assert "default: 4 households, grid_only" in output
     assert load_config("runs/default/config.resolved.yaml").seed == 3
+
+
+def test_without_matplotlib_it_says_what_figures_need(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p2p_market.cli.simulate.find_spec", lambda _: None)
+    hint = "no figures were drawn; they need: pip install 'p2p-market[viz]'"
+    assert hint not in call(capsys, "run", NAME, "--set", *SMALL)[1]
+    assert hint in call(capsys, "run", NAME, "--set", *SMALL, "run.figures=true")[1]
+
+
+def test_a_terminal_sees_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "48/48" in call(capsys, "run", NAME, "--set", *SMALL)[1]
 
 
 def test_quiet_prints_nothing_and_output_says_where(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +175,7 @@ def test_an_error_is_one_message_on_standard_error_and_status_1(
     [
         (["frobnicate"], "frobnicate"),
         (["run", "a", "b"], "Unrecognized options: b"),
-        (["validate"], "PATH"),
+        (["validate"], "CONFIG"),
         (["run", NAME, "--outptu", "x"], "--outptu"),
     ],
 )

@@ -121,6 +121,7 @@ def test_fetch_tells_where_the_archive_is(
     output = run(capsys, "fetch", "--folder", tmp_path, "--retries", "1", "--quiet")
     assert asked == {"folder": tmp_path, "num_retries": 1, "progress": False}
     assert 'p2p-market data info "' in output
+    assert 'data.zip" run.days=7' in output
 
 
 def test_errors_come_before_anything_is_written(
@@ -140,6 +141,10 @@ def test_errors_come_before_anything_is_written(
 
 
 def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["data"])
+    assert stopped.value.code == 0
+    assert set(cli_data.COMMANDS) <= set(capsys.readouterr().out.replace(",", " ").split())
     for command in cli_data.COMMANDS:
         with pytest.raises(SystemExit) as stopped:
             main(["data", command, "--help"])

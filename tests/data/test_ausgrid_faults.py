@@ -138,6 +138,7 @@ def test_missing_files_show_the_nearest_names(tmp_path: Path) -> None:
     write(tmp_path / "2011-2012 Solar.csv", home())
     refuse(tmp_path / "2011-2012 Soler.csv", r"does not exist; nearest names there: 2011-2012 Solar\.csv")
     refuse(tmp_path / "nowhere" / "a.csv", "does not exist, nor does the folder .*nowhere; check the path")
+    refuse(tmp_path / "nowhere", "does not exist; .*; the official files come with: p2p-market data fetch --folder")
     empty = tmp_path / "empty"
     empty.mkdir()
     refuse(empty / "a.csv", "does not exist; the folder is empty")
