@@ -17,7 +17,7 @@ from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.errors import EpisodeError
 
-some = settings(max_examples=40)
+some = settings(max_examples=25)
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 FEES = st.sampled_from([Fees(), Fees(trading=0.02, network=0.01, buyer_share=0.25), Fees(rate=0.1)])
 GRIDS = st.sampled_from([{}, {"price_tick": 0.01}, {"price_tick": 0.0001, "energy_unit": 0.0625}])

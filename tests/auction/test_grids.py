@@ -16,7 +16,7 @@ from strategies import Book, books, float_books
 
 import p2p_market
 
-some = settings(max_examples=40)
+some = settings(max_examples=25)
 TICKS = [None, 0.01, 0.0001, 0.001]
 
 
@@ -53,6 +53,7 @@ def test_bids_round_down_and_asks_up(case, orders, fee):
 
 
 @pytest.mark.parametrize("case", CASES)
+@some
 @given(book=float_books())
 def test_sums_of_tenths_mean_tenths(case, book):
     """0.1 + 0.2 is 0.3 on a grid of tenths, in prices and quantities."""
@@ -67,6 +68,7 @@ def test_sums_of_tenths_mean_tenths(case, book):
 
 @pytest.mark.parametrize("ties", ["prorata", "priority"])
 @pytest.mark.parametrize("case", CASES)
+@some
 @given(book=float_books(), scale=st.sampled_from([1.0, 1.0, 2.0**-40, 2.0**30]))
 def test_quantities_that_drift_do_not_move_a_level_without_a_grid(case, ties, book, scale):
     mechanism, options, rule = CASES[case]

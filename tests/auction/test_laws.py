@@ -24,8 +24,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import batches, books, crossing_books, stack
 
-quick = settings(max_examples=30)
-few = settings(max_examples=15)
+quick = settings(max_examples=20)
+few = settings(max_examples=10)
 many = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 any_scale = st.one_of(

@@ -21,7 +21,7 @@ from strategies import Book, books, crossing_books
 import p2p_market
 from p2p_market.auction.clearing import Clearing
 
-quick = settings(max_examples=40)
+quick = settings(max_examples=30)
 many = settings(max_examples=1000)
 
 

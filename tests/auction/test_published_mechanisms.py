@@ -112,7 +112,7 @@ def test_vcg_for_single_lots(bids, asks):
     expected_buyer = max(s[k - 1], b[k] if k < len(b) else -np.inf) if k else np.nan
     expected_seller = min(b[k - 1], s[k] if k < len(s) else np.inf) if k else np.nan
     expected = np.array([expected_buyer] * len(bids) + [expected_seller] * len(asks))
-    np.testing.assert_allclose(clearing.unit_price[traded], expected[traded], rtol=1e-14)
+    np.testing.assert_allclose(clearing.unit_price[traded], expected[traded], rtol=1e-14, atol=1e-14)
 
 
 class TestVickrey:

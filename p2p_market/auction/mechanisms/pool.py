@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from p2p_market.auction.book import PRICE_TOLERANCE
 from p2p_market.auction.orders import Allocation
 from p2p_market.types import FloatArray
 
@@ -105,7 +106,7 @@ class _Pool:
 
         Nothing is matched where the grid pays more for energy than it asks, as it may seem to once fees are counted.
         """
-        gains = self.common_retail >= self.common_feed_in
+        gains = self.common_retail >= self.common_feed_in - PRICE_TOLERANCE * np.abs(self.common_feed_in)
         matched = np.where(gains, np.minimum(self.deficit, self.surplus), 0.0)
         total = np.where(self.quantity > 0.0, self.deficit, self.surplus)
         # the shorter side, one over one, to the bit; the longer side's product before its quotient, to round once
