@@ -70,7 +70,7 @@ def quantity_candidates(books: FixedBooks, who: Deviators, price: FloatArray) ->
     sizes = np.concatenate([whole, _SHARES * who.need[:, None], places, places - step, places + step], axis=1)
     within = (sizes >= 0.0) & (sizes <= who.most[:, None])
     sizes = np.where(within, sizes, np.nan)
-    return tidy(sizes if rules.energy_unit is None else rules.round_quantity(sizes))
+    return tidy(sizes if rules.energy_unit is None else rules.order_size(sizes))
 
 
 def need_fill_size(books: FixedBooks, who: Deviators, price: FloatArray) -> FloatArray:

@@ -134,7 +134,7 @@ class FixedBooks:
     @cached_property
     def sizes(self) -> FloatArray:
         """``(B, N)`` energy of every order [kWh], on the energy grid."""
-        return np.abs(self.rules.round_quantity(self.quantity))
+        return np.abs(self.rules.order_size(self.quantity))
 
     @cached_property
     def supply(self) -> tuple[FloatArray, FloatArray]:

@@ -65,7 +65,7 @@ class BestReports:
         pairs = (len(self.who), num_prices, num_sizes + 1)
         all_sizes = np.empty(pairs)
         all_sizes[:, :, :num_sizes] = sizes[:, None, :]
-        all_sizes[:, :, num_sizes] = self.books.rules.round_quantity(fill).reshape(pairs[:2])
+        all_sizes[:, :, num_sizes] = self.books.rules.order_size(fill).reshape(pairs[:2])
         flat = (len(self.who), -1)
         self._try(np.broadcast_to(prices[:, :, None], pairs).reshape(flat), all_sizes.reshape(flat))
         for _ in range(_ALTERNATIONS):
@@ -98,7 +98,7 @@ class BestReports:
         inner = np.arange(1, _POINTS_A_ZOOM + 1) / (_POINTS_A_ZOOM + 1)
         for _ in range(_ZOOMS):
             gap = (right - left) / (_POINTS_A_ZOOM + 1)
-            closer = self.books.rules.round_quantity(left[:, None] + (right - left)[:, None] * inner)
+            closer = self.books.rules.order_size(left[:, None] + (right - left)[:, None] * inner)
             self._try(np.broadcast_to(self.price[:, None], closer.shape), closer)
             left, right = np.maximum(left, self.size - gap), np.minimum(right, self.size + gap)
 
@@ -124,7 +124,7 @@ class BestReports:
             middle = np.where(
                 over > short, left - short * (right - left) / np.where(over > short, over - short, 1.0), left
             )
-            size = self.books.rules.round_quantity(middle)
+            size = self.books.rules.order_size(middle)
             gained, filled = self.books.try_out(who, price, size)
             self._keep(place, gained, price, size)
             missed = filled - who.need
