@@ -13,13 +13,28 @@ from p2p_market.model import Transition
 from p2p_market.registry import Registry
 from p2p_market.types import FloatArray
 
+_OTHER_INFOS = frozenset(
+    {"bill", "filled", "clipped_features", "clearing_price", "traded", "final_obs", "_final_obs"}
+)  # beside the parts of a reward, in either environment
+
 
 @dataclass(frozen=True)
 class RewardRule:
-    """One entry of the registry: a function from a transition to named parts ``(B, N)`` [$]."""
+    """One entry of the registry: a function from a transition to named parts ``(B, N)`` [$].
+
+    Raises
+    ------
+    ValueError
+        If a part is called as something else that infos hold: one would hide the other.
+    """
 
     parts: Callable[[Transition], Mapping[str, FloatArray]]
     part_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        taken = sorted(_OTHER_INFOS.intersection(self.part_names))
+        if taken:
+            raise ValueError(f"reward part {taken[0]!r}: infos hold something else by this name; choose another")
 
     @property
     def summary(self) -> str:
@@ -39,16 +54,16 @@ def bill_saving(transition: Transition) -> Mapping[str, FloatArray]:
 def negative_cost(transition: Transition) -> Mapping[str, FloatArray]:
     """Bill of the interval, with the sign changed.
 
-    One part, ``bill``.
+    One part of the same name.
     """
-    return {"bill": -transition.settlement.bill}
+    return {"negative_cost": -transition.settlement.bill}
 
 
 REWARDS: Registry[RewardRule] = Registry(
     "reward",
     {
         "bill_saving": RewardRule(bill_saving, ("trading_gain",)),
-        "negative_cost": RewardRule(negative_cost, ("bill",)),
+        "negative_cost": RewardRule(negative_cost, ("negative_cost",)),
     },
 )
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streets import assert_same, homes, random_actions, street_env
+from streets import assert_same, homes, random_actions, street_env, street_vector_env
 
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
 from p2p_market.env import AuctionEnv
 from p2p_market.errors import ActionError, ConfigError, DataError, EpisodeError, UnknownNameError
+from p2p_market.rewards import REWARDS
 
 STREETS: list[Any] = [
     pytest.param({}, id="default"),
@@ -91,6 +92,24 @@ def test_values_have_the_promised_types_and_lie_in_their_spaces(keywords: dict[s
         assert env.state_space.contains(env.state())
         assert env.state().dtype == np.float32
     assert (traded > 0.0) == (keywords.get("mechanism") != "grid_only")
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_infos_hold_the_bill_and_the_parts_of_the_reward(reward: str) -> None:
+    env, batch = make(reward__name=reward), street_vector_env(1, 6, overrides={"reward.name": reward})
+    env.reset(seed=3)
+    batch.reset(seed=3)
+    actions = random_actions(env, np.random.default_rng(3))
+    _, rewards, _, _, infos = env.step(actions)
+    _, _, _, _, arrays = batch.step(np.stack([actions[agent] for agent in env.agents])[None])
+    transition = env.controller.transition
+    assert transition is not None
+    parts = REWARDS[reward].part_names
+    for place, agent in enumerate(env.possible_agents):
+        info = infos[agent]
+        assert info == {key: arrays[key][0, place] for key in ("bill", "filled", "clipped_features", *parts)}
+        assert info["bill"] == transition.settlement.bill[0, place]
+        assert rewards[agent] == pytest.approx(env.controller.reward.scale * sum(info[part] for part in parts))
 
 
 def test_clipped_features_are_counted() -> None:
