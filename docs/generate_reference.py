@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from p2p_market.auction.mechanisms import MECHANISMS
+from p2p_market.auction.mechanisms import MECHANISMS, Promises
 from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
 from p2p_market.scenario.observations import FEATURES, PRESETS
@@ -32,6 +32,16 @@ Generated from the code by `python docs/generate_reference.py`; a test fails whe
 """
 
 
+_PROMISES = """
+What the columns say is declared beside each mechanism and tested in both directions: a promise holds on every drawn
+book, and for a promise that is not made there is a book on which it fails. Budget, before fees: *strong* payments sum
+to 0, *weak* the operator never pays, *deficit* it never earns, *grid* payments sum to what the pool pays the grid.
+Truthful: no other report of a household with one order and one value a kWh gains, whatever the others report; under a
+pool rule what is not reported is settled with the grid. Pool rules are individually rational against the grid alone,
+where all have one tariff. All are equivariant to the scale of prices and of quantities.
+"""
+
+
 def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---" for _ in header) + " |"]
@@ -45,6 +55,11 @@ def mechanisms() -> str:
     def yes(promise: bool) -> str:
         return "yes" if promise else "no"
 
+    def truthful(promises: Promises, is_pool: bool) -> str:
+        price = "not asked" if is_pool else yes(promises.truthful_in_price)
+        quantity = "one lot" if promises.unit_lots else yes(promises.truthful_in_quantity)
+        return f"{price} / {quantity}"
+
     rows = []
     for name, entry in MECHANISMS.items():
         promises = entry.promises
@@ -57,7 +72,10 @@ def mechanisms() -> str:
                 yes(promises.individually_rational),
                 promises.budget,
                 yes(promises.efficient),
-                f"{yes(promises.truthful_in_price)} / {yes(promises.truthful_in_quantity)}",
+                truthful(promises, entry.is_pool),
+                yes(promises.order_independent),
+                yes(promises.split_independent),
+                "always" if promises.uses_random_numbers else "if given" if entry.takes_lots else "no",
             ]
         )
     header = [
@@ -68,8 +86,11 @@ def mechanisms() -> str:
         "budget",
         "efficient on reports",
         "truthful in price / quantity",
+        "independent of order",
+        "independent of splitting",
+        "draws lots",
     ]
-    return table(header, rows)
+    return table(header, rows) + _PROMISES
 
 
 def features() -> str:

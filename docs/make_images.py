@@ -17,20 +17,19 @@ from p2p_market.view.view import AuctionView
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
-SEED = 2
 DAY = np.datetime64("2013-01-14")
-INTERVALS = 34  # an afternoon half hour with sun to spare at the price of the peak
+INTERVALS = 24  # to noon
 
 
-def draw_market(path: Path, seed: int = SEED, intervals: int = INTERVALS) -> None:
-    """Draw a half hour of the quickstart as `AuctionEnv.render` would show it."""
+def draw_market(path: Path) -> None:
+    """Draw the half hour before noon of the quickstart's first day, as `AuctionEnv.render` would show it."""
     from matplotlib.image import imsave  # noqa: PLC0415 (matplotlib is optional)
 
-    config = load_config(QUICKSTART, {"seed": seed})
+    config = load_config(QUICKSTART)
     controller = build_controller(config, num_markets=1, horizon=48, start=DAY, learners_follow=config.run.policy)
-    controller.reset(seed=seed)
+    controller.reset(seed=config.seed)
     view = AuctionView()
-    for _ in range(intervals):
+    for _ in range(INTERVALS):
         controller.run_auction(None)
         view.follow(controller)
     with atomic_path(path) as temporary:

@@ -16,6 +16,7 @@ from p2p_market._version import __version__
 from p2p_market.registration import register_environments
 
 if TYPE_CHECKING:
+    from p2p_market import analysis
     from p2p_market.auction.clear import clear
     from p2p_market.config_loading import load_config
     from p2p_market.experiment import run
@@ -31,7 +32,9 @@ _HOME = {
     "vector_env": "p2p_market.make",
 }
 
-__all__ = ["__version__", "clear", "env", "load_config", "parallel_env", "raw_env", "run", "vector_env"]
+_PACKAGES = ("analysis",)
+
+__all__ = ["__version__", "analysis", "clear", "env", "load_config", "parallel_env", "raw_env", "run", "vector_env"]
 
 register_environments()
 
@@ -56,6 +59,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_HOME[name]), name)
         globals()[name] = value
         return value
+    if name in _PACKAGES:
+        return importlib.import_module(f"p2p_market.{name}")
     raise AttributeError(f"module 'p2p_market' has no attribute {name!r}")
 
 

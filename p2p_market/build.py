@@ -133,7 +133,7 @@ def build_controller(
     window.starts(horizon)  # an episode that does not fit the data is an error now, not at the first reset
     reward = Reward(config.reward.name, scale=config.reward.scale, weights=config.reward.weights)
     return AuctionController(
-        AuctionModel(scenario, MarketOperator(build_rules(config), audit=config.market.audit)),
+        AuctionModel(scenario, MarketOperator(build_rules(config, street.num_households), audit=config.market.audit)),
         reward,
         names=street.names(config.street.agent_names),
         population=build_population(config, street.num_households, learners_follow),
@@ -143,8 +143,8 @@ def build_controller(
     )
 
 
-def build_rules(config: Config) -> AuctionRules:
-    """Build the market's rules from the section ``market``."""
+def build_rules(config: Config, num_households: int = 2) -> AuctionRules:
+    """Build the market's rules from the section ``market``, and try them on a street of so many households."""
     market = config.market
     fees = Fees(
         trading=market.trading_fee_dollars_per_kwh,
@@ -160,8 +160,9 @@ def build_rules(config: Config) -> AuctionRules:
             energy_unit=market.energy_unit_wh / 1000.0,
             ties=market.ties,
             fees=fees,
+            lot=market.lot_kwh,
         )
-        _try_out(rules)
+        _try_out(rules, num_households)
     except MechanismError as error:
         raise ConfigError(f"market: {error}") from None
     except TypeError as error:
@@ -169,11 +170,12 @@ def build_rules(config: Config) -> AuctionRules:
     return rules
 
 
-def _try_out(rules: AuctionRules) -> None:
-    """Clear a book of two, so that an option's value that cannot be is an error now and not in the first interval."""
-    orders = Orders(price=np.array([[1.0, 0.0]]), quantity=np.array([[1.0, -1.0]]))
-    tariff = np.ones((1, 2))
-    clear_orders(rules, orders, draws=np.zeros((1, 2)), retail_price=tariff, feed_in_price=tariff)
+def _try_out(rules: AuctionRules, num_households: int) -> None:
+    """Clear one book, so that an option's value that cannot be is an error now and not in the first interval."""
+    sells = np.arange(num_households) % 2 == 1
+    orders = Orders(price=np.where(sells, 0.0, 1.0)[None], quantity=np.where(sells, -1.0, 1.0)[None])
+    tariff, draws = np.ones(sells.shape), np.linspace(0.0, 0.9, num_households)[None]
+    clear_orders(rules, orders, draws=draws, retail_price=tariff, feed_in_price=tariff)
 
 
 def build_street(section: StreetSection, container: DataContainer, seed: int) -> Street:

@@ -185,12 +185,29 @@ class MarketSection(Section):
     options: dict[str, Any] = Field(default_factory=dict, description="options of the mechanism, e.g. {k: 0.5}")
     price_tick_dollars_per_kwh: float | None = Field(0.0001, gt=0.0, le=1.0, description="price grid; null: none")
     energy_unit_wh: float = Field(1.0, gt=0.0, le=1000.0, description="energy grid of meters and orders")
+    lot_kwh: float | None = Field(
+        None,
+        gt=0.0,
+        description="size of every order: one lot for whoever has as much to trade; null: any size. Mechanisms for "
+        "orders of one size need it",
+    )
     ties: Literal["prorata", "priority", "random"] = Field("prorata", description="how a partly filled level is shared")
     trading_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the operator's fee on traded energy")
     trading_fee_share_of_price: float = Field(0.0, ge=0.0, lt=1.0, description="the operator's ad-valorem fee")
     network_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the network's fee on traded energy")
     buyer_share_of_fees: Share = Field(0.5, description="part of all fees that buyers carry")
     audit: bool = Field(False, description="check every clearing for energy and money balance and rationality")
+
+    @model_validator(mode="after")
+    def _lot_where_one_is_needed(self) -> MarketSection:
+        """Mechanisms for orders of one size cannot clear what households of all sizes have to trade."""
+        mechanisms = importlib.import_module("p2p_market.auction.mechanisms").MECHANISMS
+        if mechanisms[self.mechanism].promises.unit_lots and self.lot_kwh is None:
+            raise ValueError(
+                f"mechanism {self.mechanism!r} is defined for orders of one size; set market.lot_kwh, e.g. to 0.25, or "
+                "choose 'huang' or 'muda', which take orders of any size"
+            )
+        return self
 
 
 class ScenarioSection(Section):

@@ -55,7 +55,7 @@ def load_config(source: ConfigSource = None, overrides: Mapping[str, Any] | None
     if not isinstance(overrides, Mapping | None):
         raise ConfigError(f"overrides are {overrides!r}; expected a mapping, e.g. {{'market.mechanism': 'pay_as_bid'}}")
     for key, value in (overrides or {}).items():
-        _put(values, resolve_key(key), value)
+        put_value(values, resolve_key(key), value)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -87,9 +87,9 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def known_keys() -> list[str]:
+def known_keys(model: type[BaseModel] = Config) -> list[str]:
     """Dotted paths of all keys, those of every data source included."""
-    return sorted(set(_walk_keys(Config, "")))
+    return sorted(set(_walk_keys(model, "")))
 
 
 def resolve_key(key: str) -> str:
@@ -117,11 +117,11 @@ def resolve_key(key: str) -> str:
     raise ConfigError(f"unknown configuration key {key!r}{hint}")
 
 
-def explain(error: ValidationError, place: str) -> str:
-    """Turn a validation error into one line a problem: key, what was given, what was expected."""
+def explain(error: ValidationError, place: str, model: type[BaseModel] = Config) -> str:
+    """Turn a validation error of ``model`` into one line a problem: key, what was given, what was expected."""
     problems: dict[str, tuple[str, list[str]]] = {}
     for problem in error.errors():
-        key, given, text = _describe(problem)
+        key, given, text = _describe(problem, model)
         texts = problems.setdefault(key, (given, []))[1]
         if text not in texts:
             texts.append(text)
@@ -131,12 +131,12 @@ def explain(error: ValidationError, place: str) -> str:
     return f"{place}: " + (lines[0] if len(lines) == 1 else "".join(f"\n  - {line}" for line in lines))
 
 
-def _describe(problem: ErrorDetails) -> tuple[str, str, str]:
+def _describe(problem: ErrorDetails, model: type[BaseModel]) -> tuple[str, str, str]:
     """Key of a problem, what was given there if that helps, and what is wrong with it."""
     path = [str(part) for part in problem["loc"] if part not in _UNION_TAGS and "[" not in str(part)]
     key, given = ".".join(path), problem["input"]
     if problem["type"] == "extra_forbidden":
-        siblings = _siblings(path[:-1])
+        siblings = _siblings(model, path[:-1])
         if path[-1] in siblings:  # of another data source
             return key, "", "unknown key for this data.source; set data.source too"
         hint = suggest(path[-1], siblings) or f"; known keys here: {', '.join(siblings)}"
@@ -177,7 +177,14 @@ def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
+def put_value(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a value in nested mappings by dotted key, making the sections on the way.
+
+    Raises
+    ------
+    ConfigError
+        If a section on the way holds something else.
+    """
     *sections, last = key.split(".")
     for section in sections:
         below = values.setdefault(section, {})
@@ -214,8 +221,8 @@ def _is_free_mapping(key: str) -> bool:
     )
 
 
-def _siblings(path: list[str]) -> list[str]:
+def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
     prefix = ".".join(path)
     depth = len(path)
-    keys = (key.split(".") for key in known_keys())
+    keys = (key.split(".") for key in known_keys(model))
     return [key[depth] for key in keys if len(key) == depth + 1 and ".".join(key[:depth]) == prefix]

@@ -19,7 +19,9 @@ from p2p_market.data.official_writer import write_official_layout
 from p2p_market.data.synthetic import synthetic_community
 from p2p_market.errors import ConfigError, DataError, UnknownNameError
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+CONFIGS = sorted(
+    path for path in (Path(__file__).parents[1] / "configs").glob("*.yaml") if not path.stem.startswith("compare")
+)
 
 WRONG_OVERRIDES: list[tuple[dict[Any, Any], str]] = [
     # keys

@@ -26,6 +26,7 @@ LAYERS = {
     "yaml_files": 0,
     "randomness": 0,
     "auction": 1,
+    "analysis": 2,
     "data": 1,
     "tariff_plans": 1,
     "tariffs": 1,
@@ -49,11 +50,12 @@ LAYERS = {
     "registration": 9,
     "results": 9,
     "experiment": 10,
-    "cli": 11,
+    "comparison": 11,
+    "cli": 12,
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
-READS_FRAMES = ("data", "results", "experiment", "view", "cli", "build")
+READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -23,7 +24,7 @@ import p2p_market
     ],
 )
 def test_public_functions_are_not_hidden_by_modules_of_the_same_name(before: str) -> None:
-    names = [name for name in p2p_market.__all__ if name != "__version__"]
+    names = [name for name in p2p_market.__all__ if name not in ("__version__", "analysis")]
     code = f"import types, p2p_market\n{before}\nfor name in {names}:\n    f = getattr(p2p_market, name)\n"
     code += "    assert isinstance(f, types.FunctionType) and f.__name__ == name, (name, f)\n"
     code += "from p2p_market import env, vector_env\nassert callable(env) and callable(vector_env)\n"
@@ -34,5 +35,6 @@ def test_public_functions_are_not_hidden_by_modules_of_the_same_name(before: str
 def test_public_names() -> None:
     assert dir(p2p_market) == sorted(p2p_market.__all__)
     assert p2p_market.__version__.count(".") >= 2
+    assert isinstance(p2p_market.analysis, types.ModuleType)
     with pytest.raises(AttributeError, match="module 'p2p_market' has no attribute 'paralel_env'"):
         _ = p2p_market.paralel_env

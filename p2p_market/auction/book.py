@@ -12,10 +12,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
+from p2p_market.auction.rows import scatter_rows, take_rows
+from p2p_market.errors import MechanismError
 from p2p_market.types import BoolArray, FloatArray, IntArray
+
+# Prices that a mechanism works out are equal to a limit price within this share: the middle of 0.1 and 0.3 is 0.2.
+PRICE_TOLERANCE = 1e-12
+
+NO_LOTS = "this market draws lots; give seed= or rng= to make the draw reproducible"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,33 +65,9 @@ class Ladder:
     price: FloatArray  # (B, N)
     size: FloatArray  # (B, N)
 
-    @cached_property
-    def starts_level(self) -> BoolArray:
-        """``(B, N)`` true where a price level begins."""
-        starts = np.ones(self.price.shape, dtype=bool)
-        starts[:, 1:] = self.price[:, 1:] != self.price[:, :-1]
-        return starts
-
-    @cached_property
-    def level_start(self) -> IntArray:
-        """``(B, N)`` place of the first order of each order's price level."""
-        places = np.arange(self.price.shape[1])
-        return np.maximum.accumulate(np.where(self.starts_level, places, 0), axis=1)
-
-    @cached_property
-    def level_end(self) -> IntArray:
-        """``(B, N)`` place of the last order of each order's price level."""
-        num_places = self.price.shape[1]
-        ends = np.ones(self.price.shape, dtype=bool)
-        ends[:, :-1] = self.starts_level[:, 1:]
-        places = np.where(ends, np.arange(num_places), num_places - 1)
-        return np.minimum.accumulate(places[:, ::-1], axis=1)[:, ::-1]
-
     def scatter(self, values: FloatArray) -> FloatArray:
         """Put values that stand in this side's order back where the orders stand ``(B, N)``."""
-        result = np.empty_like(values)
-        np.put_along_axis(result, self.order, values, axis=1)
-        return result
+        return scatter_rows(values, self.order)
 
 
 class SortedBook:
@@ -104,6 +88,10 @@ class SortedBook:
         ``(B, N)`` random numbers, one an order, for rules that draw lots.
     household
         ``(N,)`` who placed each order; ``None`` when order *i* is household *i*'s.
+    energy_unit
+        What 1 of quantity is [kWh], for error messages.
+    first_market
+        Place of the first of these markets among all that are cleared, for error messages and options a market.
     """
 
     def __init__(
@@ -115,6 +103,8 @@ class SortedBook:
         ties: str = "prorata",
         draws: FloatArray | None = None,
         household: IntArray | None = None,
+        energy_unit: float = 1.0,
+        first_market: int = 0,
     ) -> None:
         self.price = price
         self.quantity = quantity
@@ -124,7 +114,22 @@ class SortedBook:
         self.ties = ties
         self.draws = draws
         self.household = household
-        self._relative_tolerance = tolerance
+        self.relative_tolerance = tolerance
+        self.energy_unit = energy_unit
+        self.first_market = first_market
+
+    @property
+    def lots(self) -> FloatArray:
+        """The draws, for a rule that cannot do without.
+
+        Raises
+        ------
+        MechanismError
+            If there are none.
+        """
+        if self.draws is None:
+            raise MechanismError(NO_LOTS)
+        return self.draws
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,7 +140,13 @@ class SortedBook:
     def noise(self) -> FloatArray:
         """``(B,)`` energy that counts as rounding noise in each market."""
         volume: FloatArray = self.size.sum(axis=1)
-        return self._relative_tolerance * volume
+        return self.relative_tolerance * volume
+
+    @cached_property
+    def by_price(self) -> IntArray:
+        """``(B, N)`` all orders, bids and asks together, from the lowest price to the highest."""
+        # not a stable sort, which takes several times as long: nothing depends on how a level is listed
+        return np.argsort(self.price, axis=1)
 
     @cached_property
     def margin(self) -> Margin:
@@ -148,8 +159,8 @@ class SortedBook:
         ask_sizes = self.size * self.is_ask
         total_bids = bid_sizes.sum(axis=1)
 
-        by_price = np.argsort(self.price, axis=1)
-        passed = np.cumsum(np.take_along_axis(self.size, by_price, axis=1), axis=1)
+        by_price = self.by_price
+        passed = np.cumsum(take_rows(self.size, by_price), axis=1)
         crossing = np.count_nonzero(passed < (total_bids - self.noise)[:, None], axis=1)
         crossing = np.minimum(crossing, num_orders - 1)
         marginal_order = by_price[np.arange(num_markets), crossing]
@@ -214,36 +225,57 @@ class SortedBook:
             return np.where(members, self.size * part[:, None] / of[:, None], filled)
         sizes = self.size * members
         if self.ties == "random":
-            if self.draws is None:
-                raise AssertionError("ties='random' needs draws")
-            queue = np.argsort(self.draws, axis=1)
-            queued = np.take_along_axis(sizes, queue, axis=1)
-            served = self._serve(queued, fill)
-            shares = np.empty_like(served)
-            np.put_along_axis(shares, queue, served, axis=1)
+            queue = np.argsort(self.lots, axis=1)
+            queued = take_rows(sizes, queue)
+            shares = scatter_rows(self.serve(queued, fill), queue)
         else:
-            shares = self._serve(sizes, fill)
+            shares = self.serve(sizes, fill)
         return np.where(members, shares, filled)
 
-    def _serve(self, queue: FloatArray, fill: FloatArray) -> FloatArray:
+    def serve(self, queue: FloatArray, fill: FloatArray) -> FloatArray:
         """Fill a queue of sizes ``(B, N)`` one after the other until ``fill`` (B,) is used up."""
         served = np.clip(fill[:, None] - (np.cumsum(queue, axis=1) - queue), 0.0, queue)
         noise = self.noise[:, None]
         served = np.where(served > noise, served, 0.0)
         return np.where(served < queue - noise, served, queue)
 
+    def fill_best(self, side: Literal["bids", "asks"], volume: FloatArray) -> FloatArray:
+        """Energy filled of every order ``(B, N)`` of one side when ``volume`` (B,) of it trades, best price first."""
+        ladder = self.bids if side == "bids" else self.asks
+        if self.shape[1] == 0:
+            return self.size
+        running = np.cumsum(ladder.size, axis=1)
+        place = np.count_nonzero(running < (volume - self.noise)[:, None], axis=1)
+        place = np.minimum(place, self.shape[1] - 1)
+        return self.fill_to(side, take_rows(ladder.price, place[:, None])[:, 0], volume)
+
+    def fill_to(self, side: Literal["bids", "asks"], price: FloatArray, volume: FloatArray) -> FloatArray:
+        """Do the same where the ``price`` (B,) of the last order that trades is known already."""
+        level = price[:, None]
+        members = self.is_bid if side == "bids" else self.is_ask
+        better = members & ((self.price > level) if side == "bids" else (self.price < level))
+        at_level = members & (self.price == level)
+        level_size = (self.size * at_level).sum(axis=1)
+        rest = self._snap(volume - (self.size * better).sum(axis=1), level_size)
+        trades = (volume > self.noise)[:, None]
+        return self.ration(self.size * (better & trades), at_level & trades, rest, level_size)
+
     @cached_property
     def bids(self) -> Ladder:
         """Bids from the highest price to the lowest."""
-        return self._ladder(np.where(self.is_bid, -self.price, np.inf), self.is_bid)
+        return self._ladder(self.by_price[:, ::-1], self.is_bid)
 
     @cached_property
     def asks(self) -> Ladder:
         """Asks from the lowest price to the highest."""
-        return self._ladder(np.where(self.is_ask, self.price, np.inf), self.is_ask)
+        return self._ladder(self.by_price, self.is_ask)
 
-    def _ladder(self, key: FloatArray, side: BoolArray) -> Ladder:
-        order = np.argsort(key, axis=1, kind="stable")
-        price = np.take_along_axis(np.where(side, self.price, np.nan), order, axis=1)
-        size = np.take_along_axis(self.size * side, order, axis=1)
+    def _ladder(self, best_first: IntArray, side: BoolArray) -> Ladder:
+        belongs = take_rows(side, best_first)
+        # own orders close up to the front, the others follow; both keep their sequence
+        own, others = np.cumsum(belongs, axis=1), np.cumsum(~belongs, axis=1)
+        place = np.where(belongs, own, own[:, -1:] + others) - 1
+        order = scatter_rows(best_first, place)
+        price = take_rows(np.where(side, self.price, np.nan), order)
+        size = take_rows(self.size * side, order)
         return Ladder(order=order, price=price, size=size)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from p2p_market.auction.book import NO_LOTS
 from p2p_market.auction.clearing import Clearing, clear_orders
 from p2p_market.auction.fees import Fees
 from p2p_market.auction.mechanisms import MECHANISMS
@@ -115,7 +116,8 @@ def clear(
     if rules.is_pool:
         for name, value in (("retail_price", retail_price), ("feed_in_price", feed_in_price)):
             tariffs[name] = _tariff(name, value, mechanism, quantities.shape).reshape(flat)
-    draws = _draw_lots(flat, seed, rng) if rules.draws_lots else None
+    is_seeded = seed is not None or rng is not None
+    draws = _draw_lots(flat, seed, rng) if rules.needs_lots or (rules.draws_lots and is_seeded) else None
     clearing = clear_orders(
         rules,
         orders,
@@ -196,7 +198,7 @@ def _draw_lots(
             raise MechanismError(f"rng is {rng!r}; expected a numpy.random.Generator")
         return rng.random(shape)
     if seed is None:
-        raise MechanismError("this market draws lots; give seed= or rng= to make the draw reproducible")
+        raise MechanismError(NO_LOTS)
     if not isinstance(seed, np.random.SeedSequence):
         try:
             seed = np.random.SeedSequence(seed)

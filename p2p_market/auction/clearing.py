@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,7 +12,8 @@ import numpy as np
 from p2p_market.auction.book import SortedBook
 from p2p_market.auction.orders import Allocation, Orders
 from p2p_market.auction.rules import AuctionRules
-from p2p_market.types import FloatArray
+from p2p_market.errors import MechanismError
+from p2p_market.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +28,14 @@ class Clearing:
     unit_price: FloatArray  # (..., N) [$/kWh] what each pays or gets a kWh, fees included; nan where nothing is settled
     payment: FloatArray  # (..., N) [$] > 0 pays, < 0 receives
     clearing_price: FloatArray  # (...,) [$/kWh] before fees; nan without trade or without a single price
-    price_low: FloatArray  # (...,) [$/kWh] lowest price that clears the market, before fees; nan without trade
-    price_high: FloatArray  # (...,) [$/kWh] highest price that clears the market, before fees; nan without trade
+    price_low: FloatArray  # (...,) [$/kWh] lowest price that clears the orders, before fees; nan where none do
+    price_high: FloatArray  # (...,) [$/kWh] highest such price; under a pool rule both are the price inside the pool
     traded: FloatArray  # (...,) [kWh]
     operator_surplus: FloatArray  # (...,) [$] payments, less network and grid payment
     network_payment: FloatArray  # (...,) [$] network fee on the traded energy
     grid_payment: FloatArray  # (...,) [$] what a pool pays the grid; 0 for order-based mechanisms
     pair_weight: float | None = None  # pairs trade at weight * bid + (1 - weight) * ask, where they do
+    group: IntArray | None = None  # (..., N) orders trade with those of their own group only, where there are groups
 
     def reshape(self, leading: tuple[int, ...]) -> Clearing:
         """Return the same result with other leading axes."""
@@ -39,13 +43,19 @@ class Clearing:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
-                trailing = (value.shape[-1],) if field.name in ("filled", "unit_price", "payment") else ()
+                trailing = (value.shape[-1],) if field.name in ("filled", "unit_price", "payment", "group") else ()
                 value = value.reshape(leading + trailing)
             arrays[field.name] = value
         return Clearing(**arrays)
 
 
-def sort_book(rules: AuctionRules, orders: Orders, draws: FloatArray | None = None) -> SortedBook:
+# A batch is cleared in blocks of about so many orders, whose arrays stay in the processor's cache: twice as fast.
+_BLOCK = 16_384
+
+
+def sort_book(
+    rules: AuctionRules, orders: Orders, draws: FloatArray | None = None, *, first_market: int = 0
+) -> SortedBook:
     """Lay orders out as the mechanism sees them: fees included, on the grids of price and energy."""
     quantity = rules.to_book_quantity(orders.quantity)
     return SortedBook(
@@ -55,13 +65,14 @@ def sort_book(rules: AuctionRules, orders: Orders, draws: FloatArray | None = No
         ties=rules.ties,
         draws=draws,
         household=orders.household,
+        energy_unit=rules.energy_unit or 1.0,
+        first_market=first_market,
     )
 
 
 def clear_orders(
     rules: AuctionRules,
     orders: Orders,
-    book: SortedBook | None = None,
     *,
     draws: FloatArray | None = None,
     retail_price: FloatArray | None = None,
@@ -75,17 +86,51 @@ def clear_orders(
         The market's rules.
     orders
         ``(B, N)``; taken as valid.
-    book
-        The orders sorted by `sort_book`, when the caller has them already.
     draws
         ``(B, N)`` random numbers, for rules that draw lots.
     retail_price, feed_in_price
         Broadcastable to ``(B, N)`` [$/kWh]; pool rules need them.
     """
-    if rules.is_pool:
-        return _settle_pool(rules, orders, rules.entry.allocate(orders.quantity, retail_price, feed_in_price))
-    book = sort_book(rules, orders, draws) if book is None else book
-    return _settle(rules, rules.entry.allocate(book, **rules.options))
+    num_markets, num_orders = orders.quantity.shape
+    length = max(1, _BLOCK // max(num_orders, 1))
+    if num_markets <= length or rules.entry.is_sequential:
+        return _clear_block(rules, orders, draws, retail_price, feed_in_price)
+    shape, blocks = orders.quantity.shape, []
+    given = [None if each is None else np.broadcast_to(each, shape) for each in (draws, retail_price, feed_in_price)]
+    for first in range(0, num_markets, length):
+        rows = slice(first, first + length)
+        some = Orders(orders.price[rows], orders.quantity[rows], orders.household)
+        own_lots, retail, feed_in = (None if values is None else values[rows] for values in given)
+        blocks.append(_clear_block(rules, some, own_lots, retail, feed_in, first))
+    return _join(blocks)
+
+
+def _clear_block(
+    rules: AuctionRules,
+    orders: Orders,
+    draws: FloatArray | None,
+    retail_price: FloatArray | None,
+    feed_in_price: FloatArray | None,
+    first_market: int = 0,
+) -> Clearing:
+    if not rules.is_pool:
+        book = sort_book(rules, orders, draws, first_market=first_market)
+        return _settle(rules, rules.entry.allocate(book, **rules.options))
+    if retail_price is None or feed_in_price is None:
+        raise MechanismError(f"mechanism {rules.mechanism!r} settles with the grid; give retail and feed-in prices")
+    shape = orders.quantity.shape
+    return _settle_pool(
+        rules, orders.quantity, np.broadcast_to(retail_price, shape), np.broadcast_to(feed_in_price, shape)
+    )
+
+
+def _join(blocks: Sequence[Clearing]) -> Clearing:
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(block, name) for block in blocks])
+        for name, value in vars(blocks[0]).items()
+        if isinstance(value, np.ndarray)
+    }
+    return dataclasses.replace(blocks[0], **joined)
 
 
 def _settle(rules: AuctionRules, allocation: Allocation) -> Clearing:
@@ -113,29 +158,39 @@ def _settle(rules: AuctionRules, allocation: Allocation) -> Clearing:
         network_payment=network_payment,
         grid_payment=np.zeros_like(traded),
         pair_weight=allocation.pair_weight,
+        group=allocation.group,
     )
 
 
-def _settle_pool(rules: AuctionRules, orders: Orders, allocation: Allocation) -> Clearing:
-    fees, quantity, filled = rules.fees, orders.quantity, allocation.filled
-    settled = quantity != 0.0
-    traded = np.where(filled > 0.0, filled, 0.0).sum(axis=1)
-    payment = np.where(settled, allocation.unit_price * quantity, 0.0)
-    if not fees.is_free:
-        share = np.where(quantity > 0.0, fees.buyer_share, 1.0 - fees.buyer_share)
-        payment += share * np.abs(filled) * (fees.per_kwh + fees.rate * allocation.unit_price)
-    nonzero = np.where(settled, quantity, 1.0)
-    grid_payment = np.zeros_like(traded) if allocation.grid_payment is None else allocation.grid_payment
+def _settle_pool(
+    rules: AuctionRules, quantity: FloatArray, retail_price: FloatArray, feed_in_price: FloatArray
+) -> Clearing:
+    """Settle what a pool matches at its inside price, fees on top, and the rest at each household's own tariff.
+
+    The rule sees the tariffs as fees leave them: a buyer that pays 0.30 to the grid is as well off at 0.28 and a fee
+    of 0.02. So a fee makes nobody worse off than the grid, and one that eats up the gains leaves everybody with it.
+    """
+    fees, buys = rules.fees, quantity > 0.0
+    allocation: Allocation = rules.entry.allocate(
+        quantity, fees.buyer_limit(retail_price), fees.seller_limit(feed_in_price), **rules.options
+    )
+    filled = allocation.filled
+    inside = np.where(filled != 0.0, allocation.unit_price, 0.0)
+    matched = np.where(filled != 0.0, np.where(buys, fees.on_buyer(inside), fees.on_seller(inside)) * filled, 0.0)
+    with_grid = np.where(buys, retail_price, feed_in_price) * (quantity - filled)
+    payment = matched + with_grid
+    traded = (filled * buys).sum(axis=1)
     network_payment = fees.network * traded
+    grid_payment = with_grid.sum(axis=1)
     return Clearing(
         filled=filled,
-        unit_price=np.where(settled, payment / nonzero, np.nan),
+        unit_price=np.where(quantity != 0.0, payment / np.where(quantity != 0.0, quantity, 1.0), np.nan),
         payment=payment,
         clearing_price=allocation.clearing_price,
         price_low=allocation.price_low,
         price_high=allocation.price_high,
         traded=traded,
-        operator_surplus=payment.sum(axis=1) - grid_payment - network_payment,
+        operator_surplus=matched.sum(axis=1) - network_payment,
         network_payment=network_payment,
         grid_payment=grid_payment,
     )

@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from p2p_market.auction.audit import audit_clearing
-from p2p_market.auction.book import SortedBook
-from p2p_market.auction.clearing import Clearing, clear_orders, sort_book
+from p2p_market.auction.clearing import Clearing, clear_orders
 from p2p_market.auction.depth import OrderBook, Transactions, order_book, transactions
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
@@ -71,11 +70,6 @@ class AuctionContext:
         return dataclasses.replace(self, orders=orders, draws=draws)
 
     @cached_property
-    def book(self) -> SortedBook:
-        """The orders as the mechanism sees them, sorted once."""
-        return sort_book(self.rules, self._orders, self.draws)
-
-    @cached_property
     def clearing(self) -> Clearing:
         """The result; the mechanism runs when this is first read.
 
@@ -87,7 +81,6 @@ class AuctionContext:
         clearing = clear_orders(
             self.rules,
             self._orders,
-            None if self.rules.is_pool else self.book,
             draws=self.draws,
             retail_price=self.retail_price,
             feed_in_price=self.feed_in_price,
@@ -112,11 +105,7 @@ class AuctionContext:
 
     def transaction(self, market: int = 0) -> Transactions:
         """Pairs of buyer and seller of one market of the batch, with quantity and price."""
-        if self.rules.is_pool:
-            book_price = np.zeros(self._orders.quantity.shape[1])  # no prices are bid: one level a side
-        else:
-            book_price = self.rules.from_book_price(self.book.price[market])
-        return transactions(book_price, self.clearing, market, self.rules.fees)
+        return transactions(self.rules, self._orders, self.draws, self.clearing, market)
 
     @property
     def _orders(self) -> Orders:

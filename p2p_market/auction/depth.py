@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from p2p_market.auction.clearing import Clearing
-from p2p_market.auction.fees import Fees
+from p2p_market.auction.clearing import Clearing, sort_book
 from p2p_market.auction.orders import Orders
+from p2p_market.auction.rules import AuctionRules
 from p2p_market.types import FloatArray, IntArray
 
 
@@ -51,8 +52,12 @@ class OrderBook:
 class Transactions:
     """Who sold how much to whom, an entry a pair of orders.
 
-    Order-based mechanisms pair the book's levels from the best prices on; a level that meets a level is split pro rata
-    over the orders of both. A pool has no pairs of its own: its matched energy is split pro rata over all.
+    In a continuous market these are the trades, in the order in which they were made; two orders meet at most once.
+    Other order-based mechanisms decide fills and prices, and pairs follow by convention: the filled energy is paired
+    from the best prices on, level with level, and a level that meets a level is split pro rata over the orders of both
+    (within each half of the market under `muda`). A pair has the pair's price where the mechanism has one, else the
+    prices of its two orders, so the pairs of an order add up to its fill and its payment. A pool's matched energy is
+    split pro rata over all, at the price inside the pool; what its households settle with the grid is not here.
     """
 
     buyer: IntArray  # (pairs,) index of the buying order
@@ -89,18 +94,42 @@ def order_book(orders: Orders, clearing: Clearing, market: int) -> OrderBook:
     )
 
 
-def transactions(book_price: FloatArray, clearing: Clearing, market: int, fees: Fees) -> Transactions:
-    """Pairs of market ``market`` of a batch, from limit prices ``(N,)`` [$/kWh] that include the fees."""
-    price, filled, unit_price = book_price, clearing.filled[market], clearing.unit_price[market]
+def transactions(
+    rules: AuctionRules, orders: Orders, draws: FloatArray | None, clearing: Clearing, market: int
+) -> Transactions:
+    """Pairs of market ``market`` of a batch."""
+    fees, filled, unit_price = rules.fees, clearing.filled[market], clearing.unit_price[market]
+    if rules.is_pool:
+        buyer, seller, quantity = _join_pairs([_level_pairs(np.zeros_like(filled), filled)])
+        inside = np.full(quantity.shape, clearing.clearing_price[market])
+        return Transactions(buyer, seller, quantity, fees.on_buyer(inside), fees.on_seller(inside))
+
+    row = slice(market, market + 1)
+    own = Orders(orders.price[row], orders.quantity[row], orders.household)
+    book = sort_book(rules, own, None if draws is None else draws[row], first_market=market)
+    if rules.entry.pairs is not None:
+        pairs = rules.entry.pairs(book, **rules.options)
+        quantity, price = rules.from_book_quantity(pairs.quantity), rules.from_book_price(pairs.price)
+        return Transactions(pairs.buyer, pairs.seller, quantity, fees.buyer_price(price), fees.seller_price(price))
+
+    limit = rules.from_book_price(book.price[0])
+    group = np.zeros(filled.shape, dtype=np.int64) if clearing.group is None else clearing.group[market]
+    of_groups = [_level_pairs(limit, np.where(group == each, filled, 0.0)) for each in np.unique(group)]
+    buyer, seller, quantity = _join_pairs(of_groups)
+    if clearing.pair_weight is None:
+        return Transactions(buyer, seller, quantity, unit_price[buyer], unit_price[seller])
+    price = clearing.pair_weight * limit[buyer] + (1.0 - clearing.pair_weight) * limit[seller]
+    return Transactions(buyer, seller, quantity, fees.buyer_price(price), fees.seller_price(price))
+
+
+def _level_pairs(price: FloatArray, filled: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pair what is filled, level with level from the best prices on: buyers, sellers and energy."""
     buyers, sellers = np.flatnonzero(filled > 0.0), np.flatnonzero(filled < 0.0)
     buyers = buyers[np.argsort(-price[buyers], kind="stable")]
     sellers = sellers[np.argsort(price[sellers], kind="stable")]
     bought, sold = filled[buyers], -filled[sellers]
-    buyer_level = _level_of(price[buyers])
-    seller_level = _level_of(price[sellers])
-    level_bought = _sum_by(buyer_level, bought)
-    level_sold = _sum_by(seller_level, sold)
-
+    buyer_level, seller_level = _level_of(price[buyers]), _level_of(price[sellers])
+    level_bought, level_sold = _sum_by(buyer_level, bought), _sum_by(seller_level, sold)
     pairs: list[tuple[IntArray, IntArray, FloatArray]] = []
     for of_buyers, of_sellers, energy in _walk(level_bought, level_sold):
         some_buyers, some_sellers = buyer_level == of_buyers, seller_level == of_sellers
@@ -108,14 +137,17 @@ def transactions(book_price: FloatArray, clearing: Clearing, market: int, fees: 
         quantity = energy * shares / (level_bought[of_buyers] * level_sold[of_sellers])
         buyer, seller = np.meshgrid(buyers[some_buyers], sellers[some_sellers], indexing="ij")
         pairs.append((buyer.ravel(), seller.ravel(), quantity.ravel()))
-    if not pairs:
-        nobody, nothing = np.empty(0, dtype=np.int64), np.empty(0)
-        return Transactions(nobody, nobody, nothing, nothing, nothing)
-    buyer, seller, quantity = (np.concatenate(column) for column in zip(*pairs, strict=True))
-    if clearing.pair_weight is None:
-        return Transactions(buyer, seller, quantity, unit_price[buyer], unit_price[seller])
-    pair_price = clearing.pair_weight * price[buyer] + (1.0 - clearing.pair_weight) * price[seller]
-    return Transactions(buyer, seller, quantity, fees.buyer_price(pair_price), fees.seller_price(pair_price))
+    return _join_pairs(pairs)
+
+
+def _join_pairs(
+    parts: Sequence[tuple[IntArray, IntArray, FloatArray]],
+) -> tuple[IntArray, IntArray, FloatArray]:
+    if not parts:
+        nobody = np.empty(0, dtype=np.int64)
+        return nobody, nobody, np.empty(0)
+    buyer, seller, quantity = zip(*parts, strict=True)
+    return np.concatenate(buyer), np.concatenate(seller), np.concatenate(quantity)
 
 
 def _levels(key: FloatArray, quantity: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -83,18 +83,35 @@ class Fees:
             shifted = np.where(is_bid, bid, ask)
         return np.round(shifted, decimals)
 
+    def buyer_limit(self, price: FloatArray) -> FloatArray:
+        """Highest price before fees [$/kWh] at which a buyer pays no more than ``price`` in all."""
+        return (price - self.buyer_share * self.per_kwh) / (1.0 + self.buyer_share * self.rate)
+
+    def seller_limit(self, price: FloatArray) -> FloatArray:
+        """Lowest price before fees [$/kWh] at which a seller gets no less than ``price`` in all."""
+        share = 1.0 - self.buyer_share
+        return (price + share * self.per_kwh) / (1.0 - share * self.rate)
+
+    def on_buyer(self, price: FloatArray) -> FloatArray:
+        """Price that buyers pay [$/kWh], fees included, at a price before fees [$/kWh]."""
+        return price * (1.0 + self.buyer_share * self.rate) + self.buyer_share * self.per_kwh
+
+    def on_seller(self, price: FloatArray) -> FloatArray:
+        """Price that sellers get [$/kWh], fees deducted, at a price before fees [$/kWh]."""
+        share = 1.0 - self.buyer_share
+        return price * (1.0 - share * self.rate) - share * self.per_kwh
+
     def buyer_price(self, book_price: FloatArray) -> FloatArray:
         """Price that buyers pay [$/kWh], fees included, at a price of the shifted book [$/kWh]."""
         if self.rate == 0.0:
             return book_price
-        return book_price * (1.0 + self.buyer_share * self.rate) + self.buyer_share * self.per_kwh
+        return self.on_buyer(book_price)
 
     def seller_price(self, book_price: FloatArray) -> FloatArray:
         """Price that sellers get [$/kWh], fees deducted, at a price of the shifted book [$/kWh]."""
         if self.rate == 0.0:
             return book_price - self.per_kwh if self.per_kwh else book_price
-        seller_share = 1.0 - self.buyer_share
-        return book_price * (1.0 - seller_share * self.rate) - seller_share * self.per_kwh
+        return self.on_seller(book_price)
 
     def market_price(self, book_price: FloatArray) -> FloatArray:
         """Price before fees [$/kWh] at a price of the shifted book [$/kWh]."""

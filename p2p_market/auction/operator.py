@@ -88,8 +88,8 @@ class MarketOperator:
     ) -> Orders:
         """Run the bid process: what everybody chose, as the orders of the interval.
 
-        The side of a learner's order is the sign of its announced net load, its size a share of it. A pool rule takes
-        the net load of everybody as it is.
+        The side of a learner's order is the sign of its announced net load, its size a share of it, or one lot in a
+        market of equal lots if the share is as large. A pool rule takes the net load of everybody as it is.
 
         Parameters
         ----------
@@ -105,16 +105,16 @@ class MarketOperator:
         if learned is not None and learned.households is None:
             return Orders(
                 price=context.make_bid_price(learned.position, net_load > 0.0),
-                quantity=self.rules.round_quantity(learned.share * net_load),
+                quantity=self.rules.order_size(learned.share * net_load),
             )
         price, quantity = np.zeros_like(net_load), np.zeros_like(net_load)
         if learned is not None:
             need = net_load[:, learned.households]
             price[:, learned.households] = context.make_bid_price(learned.position, need > 0.0)
-            quantity[:, learned.households] = self.rules.round_quantity(learned.share * need)
+            quantity[:, learned.households] = self.rules.order_size(learned.share * need)
         for bids in scripted:
             price[:, bids.households] = self.rules.round_price(bids.price, bids.quantity > 0.0)
-            quantity[:, bids.households] = self.rules.round_quantity(bids.quantity)
+            quantity[:, bids.households] = self.rules.order_size(bids.quantity)
         return Orders(price=price, quantity=quantity)
 
     def settle(self, context: AuctionContext, net_load: FloatArray, clearing: Clearing) -> Settlement:

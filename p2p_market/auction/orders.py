@@ -41,14 +41,24 @@ class Orders:
 class Allocation:
     """A mechanism's decision, in the units of the book that it was given.
 
-    Order-based mechanisms leave ``grid_payment`` at ``None``: what they do not fill stays unsettled. Pool rules
-    settle every order whole, the exchange with the grid included, and say what the pool pays the grid.
+    What an order-based mechanism does not fill stays unsettled. What a pool rule does not fill is settled with the
+    grid, at each household's own tariff.
     """
 
     filled: FloatArray  # (B, N) matched energy, same sign as the order's quantity
-    unit_price: FloatArray  # (B, N) or (B, 1) price a unit of energy, the same for both sides of the book
+    unit_price: FloatArray  # (B, N) or (B, 1) price a unit of filled energy, before fees
     clearing_price: FloatArray  # (B,) nan without trade, or where there is no single price
-    price_low: FloatArray  # (B,) lower end of the competitive-equilibrium interval, nan without trade
+    price_low: FloatArray  # (B,) lower end of the competitive-equilibrium interval, nan where nothing crosses
     price_high: FloatArray  # (B,) upper end
     pair_weight: float | None = None  # pairs trade at weight * bid + (1 - weight) * ask, where they do
-    grid_payment: FloatArray | None = None  # (B,) [$] pool rules only
+    group: IntArray | None = None  # (B, N) orders trade with those of their own group only, where there are groups
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Trades of one market, an entry a pair of orders, in the units of the book."""
+
+    buyer: IntArray  # (pairs,) index of the buying order
+    seller: IntArray  # (pairs,) index of the selling order
+    quantity: FloatArray  # (pairs,)
+    price: FloatArray  # (pairs,)

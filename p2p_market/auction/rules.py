@@ -41,6 +41,9 @@ class AuctionRules:
         How a price level that is partly filled is shared out: ``"prorata"``, ``"priority"`` or ``"random"``.
     fees
         Trading and network fees.
+    lot
+        Size of every order [kWh] in a market of equal lots, see `order_size`; ``None`` lets orders have any size. What
+        mechanisms for orders of one size need; pool rules, which settle whole net loads, take no notice.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class AuctionRules:
     energy_unit: float | None = None
     ties: str = "prorata"
     fees: Fees = field(default_factory=Fees)
+    lot: float | None = None
 
     def __post_init__(self) -> None:
         entry = MECHANISMS[self.mechanism]
@@ -68,9 +72,15 @@ class AuctionRules:
                 )
         if self.ties not in TIE_RULES:
             raise MechanismError(f"ties is {self.ties!r}{suggest(self.ties, TIE_RULES)}; expected one of {TIE_RULES}")
-        for name, value in (("price_tick", self.price_tick), ("energy_unit", self.energy_unit)):
+        for name, value in (("price_tick", self.price_tick), ("energy_unit", self.energy_unit), ("lot", self.lot)):
             if value is not None and not (is_number(value) and value > 0.0):
                 raise MechanismError(f"{name} is {value!r}; expected a number above 0, or None for no grid")
+        if self.lot is not None and self.energy_unit is not None:
+            units = self.lot / self.energy_unit
+            if round(units) < 1 or abs(units - round(units)) > _GRID_TOLERANCE:
+                raise MechanismError(
+                    f"lot is {self.lot!r} kWh; expected a whole number of units of {self.energy_unit:g} kWh"
+                )
 
     @cached_property
     def entry(self) -> Mechanism:
@@ -83,9 +93,14 @@ class AuctionRules:
         return self.entry.is_pool
 
     @property
-    def draws_lots(self) -> bool:
-        """Whether a clearing needs random numbers."""
+    def needs_lots(self) -> bool:
+        """Whether a clearing cannot do without random numbers."""
         return (self.ties == "random" and not self.is_pool) or self.entry.promises.uses_random_numbers
+
+    @property
+    def draws_lots(self) -> bool:
+        """Whether a clearing makes use of random numbers where it is given any."""
+        return self.needs_lots or self.entry.takes_lots
 
     def to_book_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices [$/kWh] as the book sees them: on the tick grid, in ticks where there is one, fees included."""
@@ -115,9 +130,15 @@ class AuctionRules:
         units = _divide(quantity, self.energy_unit)
         return np.trunc(units + np.copysign(_GRID_TOLERANCE, units))
 
-    def round_quantity(self, quantity: FloatArray) -> FloatArray:
-        """Quantities [kWh] on the energy grid, cut down to whole units."""
-        return self.from_book_quantity(self.to_book_quantity(quantity))
+    def order_size(self, quantity: FloatArray) -> FloatArray:
+        """Signed size of the orders [kWh] of households that want to trade ``quantity`` [kWh].
+
+        In whole energy units, cut down; in a market of equal lots, one lot for whoever has at least a lot to trade, and
+        no order for the others.
+        """
+        if self.lot is None:
+            return self.from_book_quantity(self.to_book_quantity(quantity))
+        return np.where(np.abs(quantity) >= self.lot * (1.0 - _GRID_TOLERANCE), np.copysign(self.lot, quantity), 0.0)
 
     def from_book_quantity(self, units: FloatArray) -> FloatArray:
         """Quantities of the book back in kWh."""

@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from p2p_market.catalogue import registries
-from p2p_market.config_loading import load_config, parse_assignments
+from p2p_market.cli.options import Assignments, read_overrides
+from p2p_market.config_loading import load_config
 from p2p_market.registry import Registry
-
-Assignments = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 
 
 def list_parts(
@@ -42,7 +41,7 @@ def list_parts(
 def validate(
     config: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")],
     *,
-    set: Annotated[Assignments, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002 (the option's name)
+    set: Assignments = (),  # noqa: A002 (the option's name)
 ) -> None:
     """Check a configuration, its data included, and say what is wrong or what it would run.
 
@@ -53,7 +52,7 @@ def validate(
     set
         Values to change, e.g. --set market.mechanism=pay_as_bid.
     """
-    checked = load_config(config, parse_assignments(text for group in set for text in group))
+    checked = load_config(config, read_overrides(set))
 
     from p2p_market.build import build_controller  # noqa: PLC0415 (a wrong key is told before data is loaded)
 

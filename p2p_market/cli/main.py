@@ -10,6 +10,7 @@ import tyro
 
 from p2p_market._version import __version__
 from p2p_market.cli.catalogue import list_parts, validate
+from p2p_market.cli.compare import compare
 from p2p_market.cli.simulate import run
 from p2p_market.errors import P2PMarketError
 
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             commands: dict[str, Callable[..., None]] = {
                 "run": run,
+                "compare": compare,
                 "list": list_parts,
                 "validate": validate,
                 "data": _data_help,

@@ -15,18 +15,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
-from p2p_market.config_loading import load_config, parse_assignments
+from p2p_market.cli.options import Assignments, read_overrides
+from p2p_market.config_loading import load_config
 
 if TYPE_CHECKING:
     from p2p_market.experiment import Progress
-
-Assignments = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 
 
 def run(
     config: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG", help_behavior_hint="")] = None,
     *,
-    set: Annotated[Assignments, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002 (the option's name)
+    set: Assignments = (),  # noqa: A002 (the option's name)
     output: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None,
     quiet: bool = False,
 ) -> None:
@@ -43,7 +42,7 @@ def run(
     quiet
         Print nothing but errors.
     """
-    overrides = parse_assignments(text for group in set for text in group)
+    overrides = read_overrides(set)
     checked = load_config(config, overrides)
     folder = Path("runs") / checked.name if output is None else output
     console = Console(quiet=quiet)

@@ -27,6 +27,7 @@ from p2p_market.view.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ON_WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 _RATIONED = "filled in part"
 _ORDER = ("demand", "supply", "gains", "clearing", "mean", "rationed", _RATIONED, "prices")
 _LONGER_SIDE = 2.5  # how much further than the shorter side the axis goes at most
@@ -96,7 +97,7 @@ def _draw_band(axes: Axes, book: Book) -> None:
             va=align,
             color=MUTED,
             fontsize=8.5,
-            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+            bbox=_ON_WHITE,
             zorder=6,
         )
 
@@ -118,7 +119,6 @@ def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
     for level in levels:
         end = side.cumulative[level].item()
         start = end - side.quantity[level].item() + side.filled[level].item()
-        share = 100.0 * side.filled[level].item() / side.quantity[level].item()
         axes.plot(
             [start, end],
             [side.price[level]] * 2,
@@ -126,8 +126,14 @@ def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
             linewidth=9.0,
             solid_capstyle="butt",
             zorder=3,
-            label=f"rationed: {share:.0f} % filled" if len(levels) == 1 else _RATIONED,
+            label=f"rationed: {_percent(side, level)} filled" if len(levels) == 1 else _RATIONED,
         )
+
+
+def _percent(side: Side, level: int) -> str:
+    """Filled share of a level that is filled in part: neither none nor all of it, however little is missing."""
+    percent = 100.0 * side.filled[level].item() / side.quantity[level].item()
+    return "under 1 %" if percent < 1.0 else "over 99 %" if percent > 99.0 else f"{percent:.0f} %"
 
 
 def _draw_crossing(axes: Axes, book: Book) -> None:
@@ -184,6 +190,7 @@ def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
                 va="bottom" if above else "top",
                 color=color,
                 fontsize=9.0,
+                bbox=_ON_WHITE,
                 zorder=6,
             )
 
@@ -217,7 +224,8 @@ def _free_place(axes: Axes, book: Book, text: str, near: tuple[float, float]) ->
     taken = [np.array([near]), _shares(axes, bands[:, 0] * axes.get_xlim()[1], bands[:, 1])]
     for side, end in ((book.bids, low), (book.asks, high)):
         if len(side):
-            corners = _shares(axes, *side.outline(end))
+            # a side can go on for a thousand times the width of the picture; out there it covers no text
+            corners = np.clip(_shares(axes, *side.outline(end)), -0.1, 1.1)
             along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(corners, axis=0)).sum(axis=1))])
             steps = np.arange(0.0, along[-1], 0.01)
             taken.append(np.column_stack([np.interp(steps, along, corners[:, axis]) for axis in (0, 1)]))

@@ -109,12 +109,12 @@ def _first_market(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("market") == pl.col("market").min())
 
 
-def _head(figure: Figure, title: str, results: Results, *more: str) -> None:
+def _head(figure: Figure, title: str, results: Results) -> None:
     """Write the title, and below it what ran."""
     number, markets = _first_market(results.household_totals).height, results.config.run.num_markets
     times = _first_market(results.intervals)["start"]
-    words = [results.config.market.mechanism, "1 household" if number == 1 else f"{number} households", *more]
-    words.insert(2, span_name(times[0], times[-1]))
+    words = [results.config.market.mechanism, "1 household" if number == 1 else f"{number} households"]
+    words.append(span_name(times[0], times[-1]))
     if markets > 1:
         words.append(f"first of {markets} markets")
     inches = figure.get_figheight()
@@ -194,8 +194,8 @@ def _draw_supply_and_demand(figure: Figure, results: Results) -> None:
         moment = interval_name(when, minutes)
     else:
         moment = f"{long_date(when)}, {when:%H:%M}"
-    more = "the interval with the largest traded volume" if book.traded > _TRADE else "nothing was traded"
-    _head(figure, "Supply and demand", results, more)
+    more = "at the largest traded volume" if book.traded > _TRADE else "where nothing was traded"
+    _head(figure, f"Supply and demand {more}", results)
     draw_curves(axes, book, moment)
 
 

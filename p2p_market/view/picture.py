@@ -239,7 +239,7 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
             facecolor=face,
             edgecolor=edge,
             linewidth=0.6 if number <= 60 else 0.0,
-            hatch=hatch,
+            hatch=hatch if number <= 60 else None,  # lines in a bar of two pixels are noise, and slow
             label=label,
             zorder=2,
         )
@@ -253,6 +253,7 @@ def _draw_households(axes: Axes, scene: Scene) -> None:
     ticks, labels, kind = household_ticks(scene.names)
     axes.set_xticks(ticks, labels)
     axes.set_xlabel(kind)
+    axes.locator_params(axis="y", nbins=6)
     axes.grid(visible=False, axis="x")
     axes.tick_params(axis="x", length=0.0)
     legend_above(axes)

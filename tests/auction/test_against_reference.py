@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.double_auction import Answer, PriceRule, clear, grid_only, pairwise, pay_as_bid, uniform_price
 from reference.efficient import demand, supply
@@ -64,8 +64,20 @@ def assert_same(clearing: Clearing, answer: Answer, book: Book, price_error: flo
 
 @pytest.mark.parametrize("ties", TIES)
 @pytest.mark.parametrize("case", CASES)
+@settings(max_examples=50)
 @given(book=books)
 def test_fills_and_prices(case, ties, book):
+    mechanism, options, rule = CASES[case]
+    clearing = p2p_market.clear(book.price, book.quantity, mechanism, ties=ties, **options)
+    assert_same(clearing, clear(book.exact_price, book.exact_quantity, rule, ties), book)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ties", TIES)
+@pytest.mark.parametrize("case", CASES)
+@settings(max_examples=1000)
+@given(book=books)
+def test_fills_and_prices_of_many_books(case, ties, book):
     mechanism, options, rule = CASES[case]
     clearing = p2p_market.clear(book.price, book.quantity, mechanism, ties=ties, **options)
     assert_same(clearing, clear(book.exact_price, book.exact_quantity, rule, ties), book)
@@ -75,6 +87,7 @@ cents_of_fee = st.sampled_from([0, 1, 2, 3, 5])
 
 
 @pytest.mark.parametrize("case", CASES)
+@settings(max_examples=50)
 @given(
     book=books,
     fee=cents_of_fee,
@@ -94,6 +107,7 @@ def test_with_fees_per_kwh(case, book, fee, network_fee, share, ties):
 
 
 @pytest.mark.parametrize("case", CASES)
+@settings(max_examples=50)
 @given(
     book=books,
     rate=st.sampled_from([Fraction(1, 4), Fraction(1, 2), Fraction(1, 8)]),

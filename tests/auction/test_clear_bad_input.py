@@ -60,7 +60,10 @@ def test_a_price_without_an_order_may_be_anything():
     [
         ("unifrom_price", "unknown mechanism 'unifrom_price'; did you mean 'uniform_price'?; known: "),
         ("grid", "unknown mechanism 'grid'; did you mean 'grid_only'?"),
-        ("", "unknown mechanism ''; known: grid_only, pairwise_midpoint, pay_as_bid, uniform_price"),
+        (
+            "",
+            "unknown mechanism ''; known: bill_sharing, continuous, grid_only, huang, mcafee, mid_market_rate, muda, ",
+        ),
         (None, "unknown mechanism None; known: "),
         (["uniform_price"], "unknown mechanism ['uniform_price']; did you mean 'uniform_price'?"),
     ],
@@ -149,6 +152,65 @@ def test_values_of_options(options, message):
 def test_tariffs_of_a_pool(options, message):
     with pytest.raises(MechanismError, match=re.escape(message)):
         p2p_market.clear(PRICE, QUANTITY, **{**GRID, **options})
+
+
+@pytest.mark.parametrize("mechanism", ["trade_reduction", "mcafee", "sbba"])
+@pytest.mark.parametrize("energy_unit", [None, 0.001])
+def test_mechanisms_for_lots_want_equal_quantities(mechanism, energy_unit):
+    price, quantity = np.full((2000, 30), 0.3), np.full((2000, 30), 0.5)
+    quantity[:, ::2] *= -1.0
+    quantity[:, 7] = 0.0  # no order is no lot
+    p2p_market.clear(price, quantity, mechanism, seed=0, energy_unit=energy_unit)
+    quantity[1999, 4] = -0.25
+    message = (
+        "market 1999: order 4 is 0.25 kWh and another 0.5 kWh; this mechanism is truthful for lots of one size only, "
+        "so all quantities must be equal. For quantities that differ use 'huang' or 'muda'"
+    )
+    with pytest.raises(MechanismError, match=re.escape(message)):
+        p2p_market.clear(price, quantity, mechanism, seed=0, energy_unit=energy_unit)
+    # 0.1 + 0.2 kWh and 0.3 kWh are one size
+    assert p2p_market.clear([0.3, 0.3, 0.1, 0.1], [0.3, 0.1 + 0.2, -0.3, -0.1 - 0.2], mechanism, seed=0).traded > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mechanism": "huang", "drop": "all"}, "drop is 'all'; expected 'level' or 'order'"),
+        ({"mechanism": "huang", "drop": "order"}, "this market draws lots; give seed= or rng="),
+        ({"mechanism": "huang", "long_side": "x"}, "'huang' takes no option 'long_side'; its options are: drop; every"),
+        ({"mechanism": "sbba"}, "this market draws lots; give seed= or rng="),
+        ({"mechanism": "muda"}, "this market draws lots; give seed= or rng="),
+        ({"mechanism": "muda", "seed": 0, "long_side": "Vickrey"}, "long_side is 'Vickrey'; expected 'lottery' or 'vi"),
+        ({"mechanism": "vcg", "k": 0.5}, "'vcg' takes no option 'k'; its options are: none; every market's are: "),
+        ({"mechanism": "continuous", "pair_price": "taker"}, "pair_price is 'taker'; expected 'maker' or 'mid'"),
+        (
+            {"mechanism": "continuous", "arrival": [0]},
+            "arrival has shape (1,) and type int64; expected the places of the 2 orders in the order in which they arr",
+        ),
+        ({"mechanism": "continuous", "arrival": [[0, 1], [1, 0]]}, "arrival has shape (2, 2) and type int64"),
+        ({"mechanism": "continuous", "arrival": [0.0, 1.0]}, "arrival has shape (2,) and type float64"),
+        ({"mechanism": "continuous", "arrival": "first"}, "arrival has shape () and type <U5"),
+        (
+            {"mechanism": "continuous", "arrival": [1, 1]},
+            "arrival names an order twice, or one that is not there; expected each of 0 to 1 once",
+        ),
+        ({"mechanism": "continuous", "arrival": [0, 2]}, "arrival names an order twice, or one that is not there"),
+        ({"mechanism": "continuous", "arrival": [-1, 0]}, "arrival names an order twice, or one that is not there"),
+    ],
+)
+def test_options_of_mechanisms(options, message):
+    with pytest.raises(MechanismError, match=re.escape(message)):
+        p2p_market.clear(PRICE, QUANTITY, **options)
+
+
+@pytest.mark.parametrize("mechanism", ["vcg", "muda"])
+def test_a_household_cannot_buy_and_sell_in_one_market(mechanism):
+    price, quantity = [[0.3, 0.1, 0.2]] * 2, [[1.0, -1.0, 0.0], [1.0, -1.0, 1.0]]
+    message = "market 1: household 7 both buys and sells; net its orders to one side first"
+    with pytest.raises(MechanismError, match=re.escape(message)):
+        p2p_market.clear(price, quantity, mechanism, household=[3, 7, 7], seed=0)
+    p2p_market.clear(price, quantity, mechanism, household=[3, 7, 3], seed=0)
+    p2p_market.clear(price[0], quantity[0], mechanism, household=[3, 7, 7], seed=0)  # nothing is no order
 
 
 def test_errors_are_value_errors_and_lookup_errors_too():

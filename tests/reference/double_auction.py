@@ -78,53 +78,99 @@ def pairwise(k: Fraction = HALF) -> PriceRule:
     return PriceRule(rule)
 
 
+@dataclass
+class Fees:
+    """What is charged on energy that is matched locally."""
+
+    fee: Fraction = ZERO
+    network_fee: Fraction = ZERO
+    fee_share: Fraction = HALF
+    fee_rate: Fraction = ZERO
+
+    def bought(self, p: Fraction) -> Fraction:
+        """What a buyer pays at a price p before fees."""
+        return p * (1 + self.fee_share * self.fee_rate) + self.fee_share * (self.fee + self.network_fee)
+
+    def sold(self, p: Fraction) -> Fraction:
+        """What a seller gets at a price p before fees."""
+        seller_share = 1 - self.fee_share
+        return p * (1 - seller_share * self.fee_rate) - seller_share * (self.fee + self.network_fee)
+
+    def bid(self, limit: Fraction) -> Fraction:
+        """The highest price before fees that a buyer with this limit can pay."""
+        price = (limit - self.fee_share * (self.fee + self.network_fee)) / (1 + self.fee_share * self.fee_rate)
+        assert self.bought(price) == limit
+        return price
+
+    def ask(self, limit: Fraction) -> Fraction:
+        """The lowest price before fees that a seller with this limit can take."""
+        seller_share = 1 - self.fee_share
+        price = (limit + seller_share * (self.fee + self.network_fee)) / (1 - seller_share * self.fee_rate)
+        assert self.sold(price) == limit
+        return price
+
+
+@dataclass
+class Decision:
+    """What a mechanism decides in the book that the fees have shifted: energy and price of every order that trades."""
+
+    filled: dict[int, Fraction]
+    price: dict[int, Fraction]
+    single_price: Fraction | None = None
+
+
+Mechanism = Callable[[Orders, Orders], Decision]  # bids, asks
+
+
+def settle(price: Sequence[Fraction], quantity: Sequence[Fraction], mechanism: Mechanism, **fees: Fraction) -> Answer:
+    """Shift the book by the fees, let the mechanism decide, and settle: buyers pay p + their part, sellers get less."""
+    charges = Fees(**fees)
+    bids: Orders = {}
+    asks: Orders = {}
+    for i, (limit, q) in enumerate(zip(price, quantity, strict=True)):
+        if q > 0:
+            bids[i] = (charges.bid(limit), q)
+        elif q < 0:
+            asks[i] = (charges.ask(limit), -q)
+
+    n = len(price)
+    answer = Answer([ZERO] * n, [None] * n, [ZERO] * n, None, None, None, ZERO, ZERO, ZERO, ZERO)
+    volume = largest_volume(bids, asks)
+    if volume > 0:
+        efficient = fill(bids, "bid", volume, "prorata") | fill(asks, "ask", volume, "prorata")
+        answer.price_low, answer.price_high = equilibrium_interval(bids, asks, efficient)
+    decision = mechanism(bids, asks)
+    for i, energy in decision.filled.items():
+        if energy > 0:
+            own = charges.bought(decision.price[i]) if i in bids else charges.sold(decision.price[i])
+            answer.filled[i] = energy if i in bids else -energy
+            answer.unit_price[i] = own
+            answer.payment[i] = own * answer.filled[i]
+    answer.traded = sum((q for q in answer.filled if q > 0), ZERO)
+    answer.clearing_price = decision.single_price if answer.traded > 0 else None
+    answer.network_payment = charges.network_fee * answer.traded
+    answer.operator_surplus = sum(answer.payment, ZERO) - answer.network_payment
+    return answer
+
+
 def clear(
     price: Sequence[Fraction],
     quantity: Sequence[Fraction],
     rule: PriceRule,
     ties: str = "prorata",
-    fee: Fraction = ZERO,
-    network_fee: Fraction = ZERO,
-    fee_share: Fraction = HALF,
-    fee_rate: Fraction = ZERO,
+    **fees: Fraction,
 ) -> Answer:
-    """Shift the book by the fees, clear it, and settle: buyers pay p + their part, sellers get p - theirs."""
-    per_kwh = fee + network_fee
+    """The efficient trades at the prices of a rule."""
 
-    def bought(p: Fraction) -> Fraction:
-        return p * (1 + fee_share * fee_rate) + fee_share * per_kwh
+    def mechanism(bids: Orders, asks: Orders) -> Decision:
+        volume = largest_volume(bids, asks)
+        if volume == 0:
+            return Decision({}, {})
+        filled = fill(bids, "bid", volume, ties) | fill(asks, "ask", volume, ties)
+        prices = rule.prices(bids, asks, filled)
+        return Decision(filled, prices, next(iter(prices.values())) if rule.single_price else None)
 
-    def sold(p: Fraction) -> Fraction:
-        return p * (1 - (1 - fee_share) * fee_rate) - (1 - fee_share) * per_kwh
-
-    bids: Orders = {}
-    asks: Orders = {}
-    for i, (limit, q) in enumerate(zip(price, quantity, strict=True)):
-        if q > 0:
-            bids[i] = ((limit - fee_share * per_kwh) / (1 + fee_share * fee_rate), q)
-            assert bought(bids[i][0]) == limit
-        elif q < 0:
-            asks[i] = ((limit + (1 - fee_share) * per_kwh) / (1 - (1 - fee_share) * fee_rate), -q)
-            assert sold(asks[i][0]) == limit
-
-    n = len(price)
-    volume = largest_volume(bids, asks)
-    answer = Answer([ZERO] * n, [None] * n, [ZERO] * n, None, None, None, ZERO, ZERO, ZERO, volume)
-    if volume == 0:
-        return answer
-    filled = fill(bids, "bid", volume, ties) | fill(asks, "ask", volume, ties)
-    answer.price_low, answer.price_high = equilibrium_interval(bids, asks, filled)
-    prices = rule.prices(bids, asks, filled)
-    for i in (i for i in filled if filled[i] > 0):
-        own = bought(prices[i]) if i in bids else sold(prices[i])
-        answer.filled[i] = filled[i] if i in bids else -filled[i]
-        answer.unit_price[i] = own
-        answer.payment[i] = own * answer.filled[i]
-    if rule.single_price:
-        answer.clearing_price = next(iter(prices.values()))
-    answer.network_payment = network_fee * volume
-    answer.operator_surplus = sum(answer.payment, ZERO) - answer.network_payment
-    return answer
+    return settle(price, quantity, mechanism, **fees)
 
 
 def grid_only(quantity: Sequence[Fraction], retail: Sequence[Fraction], feed_in: Sequence[Fraction]) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 Orders = dict[int, tuple[Fraction, Fraction]]  # household -> (price, quantity > 0)
@@ -29,16 +30,20 @@ def best_first(orders: Orders, side: str) -> list[Fraction]:
     return sorted({price for price, _ in orders.values()}, reverse=side == "bid")
 
 
-def fill(orders: Orders, side: str, volume: Fraction, ties: str) -> dict[int, Fraction]:
+Ties = str | Mapping[int, Fraction]  # "prorata", "priority" (household order), or a lot for each household
+
+
+def fill(orders: Orders, side: str, volume: Fraction, ties: Ties) -> dict[int, Fraction]:
     """Hand a volume to a side, best price first; a level that gets less than it wants shares by the tie rule."""
     filled = dict.fromkeys(orders, Fraction(0))
     for price in best_first(orders, side):
         level = {household: quantity for household, (own, quantity) in sorted(orders.items()) if own == price}
         share = min(volume / sum(level.values()), Fraction(1))
-        for household, quantity in level.items():
+        for household in sorted(level, key=lambda i: i if isinstance(ties, str) else ties[i]):
+            quantity = level[household]
             if ties == "prorata":
                 filled[household] = quantity * share
-            else:  # priority: household order
+            else:  # one after the other
                 filled[household] = min(quantity, volume)
                 volume -= filled[household]
         if ties == "prorata":

@@ -34,6 +34,8 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[RunResult
         words = [text.get_text() for text in figure.findobj(mpl.text.Text)]
         texts[path.name.split(".png")[0].lstrip(".")] = "\n".join(words)
         save(figure, path, **keywords)
+        for text in figure.texts:
+            assert text.get_window_extent().x1 <= figure.bbox.x1, f"{path.name}: cut off: {text.get_text()}"
 
     def drawn(results: RunResults) -> Texts:
         monkeypatch.setattr(Figure, "savefig", remember)
@@ -107,7 +109,8 @@ def test_one_interval(draw: Callable[[RunResults], Texts]) -> None:
 
 
 def test_of_several_markets_the_first_is_drawn(draw: Callable[[RunResults], Texts]) -> None:
-    assert all("first of 2 markets" in text for text in draw(small(**{"run.num_markets": 2})).values())
+    results = small(**{"run.num_markets": 2, "run.days": 3, "market.mechanism": "pairwise_midpoint"})
+    assert all("first of 2 markets" in text for text in draw(results).values())
 
 
 def test_long_runs_are_drawn_by_day(draw: Callable[[RunResults], Texts]) -> None:

@@ -8,43 +8,52 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from p2p_market.auction.orders import Allocation
+from p2p_market.auction.orders import Allocation, Pairs
 
 
 @dataclass(frozen=True)
 class Promises:
-    """The laws that a mechanism holds in every market; the law tests hold it to them.
+    """The laws that a mechanism holds in every market, with any of its options; the law tests hold it to them.
+
+    Where lots are drawn, the laws hold for every draw, and not in expectation alone.
 
     Parameters
     ----------
     individually_rational
-        Nobody that trades loses against its own report.
+        Nobody that trades loses against its own report. Under a pool rule, for which no price is reported: where all
+        have one tariff, nobody is worse off than with the grid alone.
     budget
         ``"strong"``: payments sum to 0; ``"weak"``: the operator never pays; ``"grid"``: payments sum to what the
-        pool pays the grid. All before fees.
+        pool pays the grid; ``"deficit"``: the operator never earns and may have to pay. All before fees.
     efficient
         The welfare of the reports is as large as it can be.
     truthful_in_price, truthful_in_quantity
-        Reporting the true value, the true quantity, is a dominant strategy.
+        Reporting the true value, the true quantity, is a dominant strategy for a household with one order and one value
+        a kWh, whatever the others report; a kWh beyond the own need, or not delivered, is settled with nobody and worth
+        nothing. Trivially true of a report that is not asked for: a price under a pool rule, a quantity where all
+        orders are one lot. Under a pool rule the other quantity is settled with the grid, under one tariff for all.
     order_independent
-        The result does not depend on the order of the arrays.
+        The result does not depend on the order of the arrays, each order keeping its own lot.
     split_independent
-        Splitting an order into two of the same price changes nobody's total.
+        Splitting an order into two of the same price, of two traders, changes nobody's total.
     scale_equivariant
         Scaling all prices, or all quantities, scales the result.
     uses_random_numbers
         Lots are drawn even where no tie needs one.
+    unit_lots
+        It is defined for orders of one size only.
     """
 
     individually_rational: bool
-    budget: Literal["strong", "weak", "grid"]
-    efficient: bool
-    truthful_in_price: bool
-    truthful_in_quantity: bool
+    budget: Literal["strong", "weak", "grid", "deficit"]
+    efficient: bool = False
+    truthful_in_price: bool = False
+    truthful_in_quantity: bool = False
     order_independent: bool = True
     split_independent: bool = True
     scale_equivariant: bool = True
     uses_random_numbers: bool = False
+    unit_lots: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,16 +64,27 @@ class Mechanism:
     ----------
     allocate
         For an order-based mechanism ``f(book, **options)``, for a pool rule
-        ``f(quantity, retail_price, feed_in_price)``, returning an `Allocation`. Options are keyword-only.
+        ``f(quantity, retail_price, feed_in_price, **options)`` with arrays ``(B, N)``, returning an `Allocation`.
+        Options are keyword-only.
     promises
         The laws that it holds.
     is_pool
         Whether it settles whole net positions, the grid included, and ignores limit prices.
+    takes_lots
+        Whether it makes use of random numbers where it is given any, though it can do without.
+    pairs
+        For a mechanism that pairs orders in a way of its own: ``f(book, **options)`` of one market, returning `Pairs`.
+        Elsewhere pairs follow from the fills, see `Transactions`.
+    is_sequential
+        Whether it works through the orders of a market one after the other; larger batches are faster then.
     """
 
     allocate: Callable[..., Allocation]
     promises: Promises
     is_pool: bool = False
+    takes_lots: bool = False
+    pairs: Callable[..., Pairs] | None = None
+    is_sequential: bool = False
 
     @property
     def summary(self) -> str:

@@ -6,10 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from p2p_market.auction.book import Ladder, SortedBook
+from p2p_market.auction.book import SortedBook
 from p2p_market.auction.orders import Allocation
+from p2p_market.auction.rows import scatter_rows, take_rows
 from p2p_market.errors import MechanismError, is_number
-from p2p_market.types import FloatArray, IntArray
+from p2p_market.types import BoolArray, FloatArray, IntArray
 
 PriceRule = Literal["ce", "marginal", "clip"]
 Spread = Literal["operator", "seller", "buyer"]
@@ -122,12 +123,10 @@ def pairwise_midpoint(book: SortedBook, *, k: float = 0.5) -> Allocation:
 
 
 def _walk_in_pairs(book: SortedBook, weight: float) -> Allocation:
-    filled = book.efficient_fill
     margin = book.margin
-    bid_price, ask_price = _pair_prices(book, filled, weight)
     return Allocation(
         filled=_signed(book),
-        unit_price=np.where(book.is_bid, bid_price, ask_price),
+        unit_price=_pair_prices(book, weight),
         clearing_price=np.full(margin.traded.shape, np.nan),
         price_low=margin.price_low,
         price_high=margin.price_high,
@@ -135,55 +134,60 @@ def _walk_in_pairs(book: SortedBook, weight: float) -> Allocation:
     )
 
 
-def _pair_prices(book: SortedBook, filled: FloatArray, weight: float) -> tuple[FloatArray, FloatArray]:
-    """Mean pair price of every bid and of every ask, ``(B, N)`` each.
+def _pair_prices(book: SortedBook, weight: float) -> FloatArray:
+    """Mean pair price of every order ``(B, N)``.
 
     Laid end to end, the filled bids (highest first) and the filled asks (lowest first) cover the same energy
     0 ... Q. Between two neighbouring ends of orders one bid faces one ask, so what has been paid up to each end is a
     running sum, and what a price level pays is the difference between its ends.
     """
-    num_places = book.shape[1]
-    if num_places == 0:
-        return book.price, book.price
-    bids, asks = book.bids, book.asks
-    bid_ends = np.cumsum(np.take_along_axis(filled * book.is_bid, bids.order, axis=1), axis=1)
-    ask_ends = np.cumsum(np.take_along_axis(filled * book.is_ask, asks.order, axis=1), axis=1)
+    num_orders = book.shape[1]
+    if book.price.size == 0:
+        return book.price
+    order, num_asks = _face_to_face(book)
+    price = take_rows(book.price, order)
+    is_ask = np.arange(num_orders) < num_asks
+    ends = np.cumsum(take_rows(book.efficient_fill, order), axis=1)
+    all_asks = np.where(num_asks > 0, take_rows(ends, np.maximum(num_asks - 1, 0)), 0.0)
+    ends -= np.where(is_ask, 0.0, all_asks)
+    ends = np.minimum(ends, np.minimum(all_asks, ends[:, -1:]))  # both sides end at one energy but for rounding
 
-    # both sides end at the same energy but for rounding
-    traded = np.minimum(bid_ends[:, -1:], ask_ends[:, -1:])
-    bid_ends, ask_ends = np.minimum(bid_ends, traded), np.minimum(ask_ends, traded)
-    ends = np.concatenate([bid_ends, ask_ends], axis=1)
-    walk = np.argsort(ends, axis=1, kind="stable")
-    ends = np.take_along_axis(ends, walk, axis=1)
-    lengths = np.diff(ends, axis=1, prepend=0.0)
-    ends_a_bid = walk < num_places
-    bids_passed = np.minimum(np.cumsum(ends_a_bid, axis=1) - ends_a_bid, num_places - 1)
-    asks_passed = np.minimum(np.cumsum(~ends_a_bid, axis=1) - ~ends_a_bid, num_places - 1)
-    bid = np.take_along_axis(bids.price, bids_passed, axis=1)
-    ask = np.take_along_axis(asks.price, asks_passed, axis=1)
-    # past the last trade one side has run out and its price is nan; no energy moves there
-    paid = np.cumsum(np.where(lengths > 0.0, lengths * (weight * bid + (1.0 - weight) * ask), 0.0), axis=1)
+    walk = np.argsort(ends, axis=1, kind="stable")  # both sides ascend already, which this sort makes use of
+    ends_an_ask = walk < num_asks
+    asks_passed: IntArray = np.cumsum(ends_an_ask, axis=1) - ends_an_ask
+    bids_passed = np.arange(num_orders) - asks_passed
+    ask = take_rows(price, np.minimum(asks_passed, num_orders - 1))
+    bid = take_rows(price, np.minimum(num_asks + bids_passed, num_orders - 1))
+    lengths = np.diff(take_rows(ends, walk), axis=1, prepend=0.0)
+    paid = scatter_rows(np.cumsum(lengths * (weight * bid + (1.0 - weight) * ask), axis=1), walk)
 
-    paid_at = np.empty_like(paid)
-    np.put_along_axis(paid_at, walk, paid, axis=1)
-    bid_price = bids.scatter(_level_mean(bids, paid_at[:, :num_places], bid_ends))
-    ask_price = asks.scatter(_level_mean(asks, paid_at[:, num_places:], ask_ends))
-    return bid_price, ask_price
+    starts_level = np.ones(price.shape, dtype=bool)
+    starts_level[:, 1:] = (price[:, 1:] != price[:, :-1]) | (is_ask[:, 1:] != is_ask[:, :-1])
+    starts_side = (np.arange(num_orders) == num_asks) | (np.arange(num_orders) == 0)
+    return scatter_rows(_level_means(paid, ends, price, starts_level, starts_side), order)
 
 
-def _level_mean(ladder: Ladder, paid: FloatArray, ends: FloatArray) -> FloatArray:
-    """Mean price of each order's level from what is paid and filled up to each order's end."""
-    before = ladder.level_start - 1
-    level_paid = _up_to(paid, ladder.level_end) - _up_to(paid, before)
-    level_filled = _up_to(ends, ladder.level_end) - _up_to(ends, before)
+def _face_to_face(book: SortedBook) -> tuple[IntArray, IntArray]:
+    """``(B, N)`` asks from the lowest on, then all others from the highest on; and how many asks ``(B, 1)``."""
+    is_ask = take_rows(book.is_ask, book.by_price)
+    asks: IntArray = np.cumsum(is_ask, axis=1)
+    others = np.arange(1, book.shape[1] + 1) - asks
+    return scatter_rows(book.by_price, np.where(is_ask, asks - 1, book.shape[1] - others)), asks[:, -1:]
+
+
+def _level_means(
+    paid: FloatArray, filled: FloatArray, price: FloatArray, starts_level: BoolArray, starts_side: BoolArray
+) -> FloatArray:
+    """Mean price of each order's level ``(B, N)``, from what its side has paid and filled up to each order's end."""
+    first = np.flatnonzero(starts_level)
+    last = np.append(first[1:], paid.size) - 1
+    goes_on = ~starts_side.ravel()[first]
+    before = np.maximum(first - 1, 0)
+    level_paid = paid.ravel()[last] - goes_on * paid.ravel()[before]
+    level_filled = filled.ravel()[last] - goes_on * filled.ravel()[before]
     is_filled = level_filled > 0.0
-    return np.where(is_filled, level_paid / np.where(is_filled, level_filled, 1.0), ladder.price)
-
-
-def _up_to(running: FloatArray, place: IntArray) -> FloatArray:
-    """Value of a running sum at a place, 0 before the first."""
-    values: FloatArray = np.take_along_axis(running, np.maximum(place, 0), axis=1)
-    return np.where(place >= 0, values, 0.0)
+    mean = np.where(is_filled, level_paid / np.where(is_filled, level_filled, 1.0), price.ravel()[first])
+    return mean.repeat(last - first + 1).reshape(paid.shape)
 
 
 def _between(low: FloatArray, high: FloatArray, weight: float) -> FloatArray:
