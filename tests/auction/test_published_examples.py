@@ -83,7 +83,7 @@ class TestPyPSADemandAndSupplyBids:
 
 
 def test_day_ahead_market_of_a_course():
-    """DTU course 31761, "Renewables in energy markets" (P. Pinson), as github.com/damiskov/market-clearing-price has it.
+    """DTU course 31761, "Renewables in energy markets" (P. Pinson), by github.com/damiskov/market-clearing-price.
 
     All offers up to G8 at 37.5 EUR/MWh sell, that one 55 of its 100 MWh; all bids down to D9 at 38 buy: 995 MWh.
     """
@@ -105,7 +105,7 @@ def test_system_operator_of_an_exercise():
 
 
 class TestAssume:
-    """github.com/assume-framework/assume, tests/test_simple_market_mechanisms.py: the price is the last ask accepted."""
+    """github.com/assume-framework, tests/test_simple_market_mechanisms.py: the price is the last accepted ask's."""
 
     def test_supply_and_demand_of_500(self):
         clearing = clear([(3000, 400), (3000, 100)], [(100, 300), (50, 200)], k=0.0)
