@@ -169,7 +169,7 @@ def _draw_crossing(axes: Axes, book: Book) -> None:
 
 def _draw_unit_prices(axes: Axes, book: Book) -> None:
     """Draw what every level pays or gets a kWh over the energy that it trades."""
-    means, words = [], []
+    means, is_one = [], True
     for side, color, marker, name in ((book.bids, BUY, "v", _PAYS), (book.asks, SELL, "^", _GETS)):
         served = np.flatnonzero(side.filled > 0.0)
         ends = side.cumulative[served]
@@ -189,10 +189,9 @@ def _draw_unit_prices(axes: Axes, book: Book) -> None:
             zorder=7,
         )
         means.append(float(prices @ side.filled[served]) / book.traded)
-        is_one = float(np.ptp(prices)) < _SAME_PRICE
-        words.append(f"{'pay' if side is book.bids else 'get'} {means[-1]:.4f}{'' if is_one else ' on average'}")
-    text = f"{energy(book.traded)}\nbuyers {words[0]},\nsellers {words[1]} $/kWh"
-    _write_result(axes, book, text, 0.5 * (means[0] + means[1]))
+        is_one = is_one and float(np.ptp(prices)) < _SAME_PRICE
+    text = f"{energy(book.traded)}\nbuyers pay {means[0]:.4f},\nsellers get {means[1]:.4f}"
+    _write_result(axes, book, f"{text} $/kWh" if is_one else f"{text}\n$/kWh on average", 0.5 * sum(means))
 
 
 def _write_result(axes: Axes, book: Book, text: str, price: float) -> None:
@@ -273,6 +272,7 @@ def _free_place(axes: Axes, book: Book, text: str, near: tuple[float, float]) ->
             along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(corners, axis=0)).sum(axis=1))])
             steps = np.arange(0.0, along[-1], 0.01)
             taken.append(np.column_stack([np.interp(steps, along, corners[:, axis]) for axis in (0, 1)]))
+            taken.append(_shares(axes, side.cumulative - 0.5 * side.quantity, side.unit_price))  # nan covers nothing
     obstacles = np.concatenate(taken)
     sides = [np.linspace(half[axis] + 0.015, 1.0 - half[axis] - 0.015, 24) for axis in (0, 1)]
     places = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
