@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ON_WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-_RATIONED = "filled in part"
+_RATIONED = "rationed"  # of several levels; of one, with how much of it is filled
 _PAYS, _GETS = "what buyers pay", "what sellers get"
-_ORDER = ("demand", "supply", "gains", "clearing", "mean", _PAYS, _GETS, "rationed", _RATIONED, "prices")
+_ORDER = ("demand", "supply", "gains", "clearing", "mean", _PAYS, _GETS, _RATIONED, "prices")
 _SAME_PRICE = 1e-9  # [$/kWh] less is rounding
 _LONGER_SIDE = 2.5  # how much further than the shorter side the axis goes at most
 
@@ -121,7 +121,7 @@ def _draw_gains(axes: Axes, book: Book) -> None:
 
 
 def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
-    """Mark what is left of each level that was filled in part."""
+    """Mark what is left of each level that was rationed."""
     levels = np.flatnonzero(side.rationed).tolist()
     for level in levels:
         end = side.cumulative[level].item()
@@ -133,7 +133,7 @@ def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
             linewidth=9.0,
             solid_capstyle="butt",
             zorder=3,
-            label=f"rationed: {_percent(side, level)} filled" if len(levels) == 1 else _RATIONED,
+            label=f"{_RATIONED}: {_percent(side, level)} filled" if len(levels) == 1 else _RATIONED,
         )
 
 
@@ -238,8 +238,8 @@ def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
 
 def _draw_legend(axes: Axes, title: str) -> None:
     entries = {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if len([label for label in entries if label.startswith("rationed")]) > 1:
-        entries = {_RATIONED if label.startswith("rationed") else label: entry for label, entry in entries.items()}
+    if len([label for label in entries if label.startswith(_RATIONED)]) > 1:
+        entries = {_RATIONED if label.startswith(_RATIONED) else label: entry for label, entry in entries.items()}
     labels = sorted(entries, key=lambda label: [label.startswith(start) for start in _ORDER].index(True))
     if labels:
         legend_above(axes, 3, handles=[entries[label] for label in labels], labels=labels)

@@ -104,7 +104,7 @@ def test_one_price_is_a_point() -> None:
 
 def test_a_level_that_is_passed_over_is_marked_and_no_gains_are_shaded() -> None:
     figure = example([1.0, 0.0, 0.0, -1.0], [0.15, np.nan, np.nan, 0.15], has_one_price=True)
-    assert "filled in part" in legend_of(figure)  # the best bid by half, the best ask not at all
+    assert "rationed" in legend_of(figure)  # the best bid by half, the best ask not at all
     assert "gains from trade" not in legend_of(figure)
     figure = example([1.0, 0.0, -1.0, 0.0], [0.15, np.nan, 0.15, np.nan], has_one_price=True)
     assert "rationed: 50 % filled" in legend_of(figure)
