@@ -102,11 +102,38 @@ class AuctionRules:
         """Whether a clearing makes use of random numbers where it is given any."""
         return self.needs_lots or self.entry.takes_lots
 
+    @cached_property
+    def fee_ticks(self) -> int | None:
+        """What fees raise an ask by, where that is a whole number of ticks; ``None`` where it is not."""
+        if self.price_tick is None or self.fees.rate != 0.0:
+            return None
+        ticks = self.fees.per_kwh / self.price_tick
+        return round(ticks) if abs(ticks - round(ticks)) < 10.0**-_PRICE_DECIMALS_ON_TICKS / 2 else None
+
     def to_book_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices [$/kWh] as the book sees them: on the tick grid, in ticks where there is one, fees included."""
         if self.price_tick is None:
             return self.fees.book_price(price, is_bid, 1.0, _PRICE_DECIMALS)
         return self.fees.book_price(self.in_ticks(price, is_bid), is_bid, self.price_tick, _PRICE_DECIMALS_ON_TICKS)
+
+    def to_grid(self, price: FloatArray, quantity: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """What `to_book_price` and `to_book_quantity` give, where both are whole numbers, but for what cutting leaves.
+
+        Quantities are still to be cut down to whole units, as a conversion to integers does. ``None`` in a market
+        without a price tick or without an energy unit, and where a fee is no whole number of ticks.
+        """
+        if self.energy_unit is None or self.fee_ticks is None:
+            return None
+        side = np.copysign(1.0, quantity)
+        ticks = _divide(price, self.price_tick) * side
+        ticks += _GRID_TOLERANCE
+        np.floor(ticks, out=ticks)  # asks upwards: the floor of the mirror image
+        ticks *= side
+        if self.fee_ticks:
+            ticks += self.fee_ticks * (side < 0.0)
+        side *= _GRID_TOLERANCE
+        side += _divide(quantity, self.energy_unit)
+        return ticks, side
 
     def in_ticks(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices in whole ticks: bids rounded down, asks up. Needs a ``price_tick``."""
@@ -140,19 +167,19 @@ class AuctionRules:
             return self.from_book_quantity(self.to_book_quantity(quantity))
         return np.where(np.abs(quantity) >= self.lot * (1.0 - _GRID_TOLERANCE), np.copysign(self.lot, quantity), 0.0)
 
-    def from_book_quantity(self, units: FloatArray) -> FloatArray:
-        """Quantities of the book back in kWh."""
-        return _multiply(units, self.energy_unit)
+    def from_book_quantity(self, units: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Quantities of the book back in kWh, into ``out`` if there is one."""
+        return _multiply(units, self.energy_unit, out)
 
 
-def _multiply(values: FloatArray, unit: float | None) -> FloatArray:
+def _multiply(values: FloatArray, unit: float | None, out: FloatArray | None = None) -> FloatArray:
     """``values * unit``, as a division where that is exact in decimals: 2900 / 10000 is 0.29, 2900 * 0.0001 is not."""
     if unit is None:
-        return values
+        return values if out is None else np.positive(values, out=out)
     inverse = round(1.0 / unit)
     if inverse >= 1 and abs(inverse * unit - 1.0) < 1e-12:
-        return values / inverse
-    return values * unit
+        return np.divide(values, inverse, out=out)
+    return np.multiply(values, unit, out=out)
 
 
 def _divide(values: FloatArray, unit: float | None) -> FloatArray:

@@ -58,11 +58,12 @@ def uniform_price(book: SortedBook, *, k: float = 0.5, price_rule: PriceRule = "
     else:
         raise MechanismError(f"price_rule is {price_rule!r}; expected 'ce', 'marginal' or 'clip'")
     return Allocation(
-        filled=_signed(book),
+        filled=book.efficient_trade,
         unit_price=price[:, None],
         clearing_price=price,
         price_low=low,
         price_high=high,
+        traded=margin.traded,
     )
 
 
@@ -89,11 +90,12 @@ def pay_as_bid(book: SortedBook, *, spread: Spread = "operator") -> Allocation:
         raise MechanismError(f"spread is {spread!r}; expected 'operator', 'seller' or 'buyer'")
     margin = book.margin
     return Allocation(
-        filled=_signed(book),
+        filled=book.efficient_trade,
         unit_price=book.price,
         clearing_price=np.full(margin.traded.shape, np.nan),
         price_low=margin.price_low,
         price_high=margin.price_high,
+        traded=margin.traded,
     )
 
 
@@ -125,11 +127,12 @@ def pairwise_midpoint(book: SortedBook, *, k: float = 0.5) -> Allocation:
 def _walk_in_pairs(book: SortedBook, weight: float) -> Allocation:
     margin = book.margin
     return Allocation(
-        filled=_signed(book),
+        filled=book.efficient_trade,
         unit_price=_pair_prices(book, weight),
         clearing_price=np.full(margin.traded.shape, np.nan),
         price_low=margin.price_low,
         price_high=margin.price_high,
+        traded=margin.traded,
         pair_weight=weight,
     )
 
@@ -193,10 +196,6 @@ def _level_means(
 def _between(low: FloatArray, high: FloatArray, weight: float) -> FloatArray:
     """Return the weighted price, exactly ``low`` where both ends agree, and never outside by rounding."""
     return np.clip(low + weight * (high - low), low, high)
-
-
-def _signed(book: SortedBook) -> FloatArray:
-    return np.copysign(book.efficient_fill, book.quantity) + 0.0  # no negative zeros
 
 
 def _check_weight(k: float) -> None:
