@@ -60,7 +60,12 @@ class Clearing:
 
 # A batch is cleared in blocks of about so many orders, whose arrays stay in the processor's cache: twice as fast.
 _BLOCK = 16_384
-_BLOCK_ON_GRID = 32_768  # of integers, half the size
+_BLOCK_ON_GRID = 131_072  # of integers, half the size and a fraction of the time, so that calls weigh more
+
+
+# Orders up to which one market alone is faster in plain Python.
+_SMALL_MARKET = 320
+_LARGEST_EXACT = 2.0**53
 
 
 def sort_book(
@@ -104,6 +109,10 @@ def clear_orders(
         Broadcastable to ``(B, N)`` [$/kWh]; pool rules need them.
     """
     num_markets, num_orders = orders.quantity.shape
+    if num_markets == 1 and 0 < num_orders <= _SMALL_MARKET and rules.has_way_alone:
+        clearing = _clear_alone(rules, orders)
+        if clearing is not None:
+            return clearing
     length = max(1, (_BLOCK if rules.fee_ticks is None else _BLOCK_ON_GRID) // max(num_orders, 1))
     if num_markets <= length or rules.entry.is_sequential:
         return _clear_block(rules, orders, draws, retail_price, feed_in_price)
@@ -136,6 +145,36 @@ def _clear_block(
         raise MechanismError(f"mechanism {rules.mechanism!r} settles with the grid; give retail and feed-in prices")
     retail, feed_in = (np.broadcast_to(price, filled.shape) for price in (retail_price, feed_in_price))
     return _settle_pool(rules, orders.quantity, retail, feed_in, filled, payment)
+
+
+def _clear_alone(rules: AuctionRules, orders: Orders) -> Clearing | None:
+    """Clear one market without fees and with one price; ``None`` where its volume is beyond exact sums."""
+    on_grid, alone = rules.to_grid(orders.price, orders.quantity), rules.entry.alone
+    if on_grid is None or alone is None:
+        return None
+    ticks, units = on_grid[0][0].tolist(), np.trunc(on_grid[1][0]).tolist()
+    if max(*units, -min(units)) * len(units) >= _LARGEST_EXACT:
+        return None
+    allocation = alone(ticks, units, **rules.options)
+    (price, low, high), traded = rules.from_book_numbers(*allocation[1:4], units=allocation.traded)
+    filled = rules.from_book_quantity(np.array([allocation.filled]))
+    payment = filled * (price if traded else 0.0)
+    if price < 0.0:
+        payment += 0.0  # no negative zeros
+    # one array for all small ones, since making each takes as long as the work
+    numbers = np.array([[price], [low], [high], [traded], [0.0], [0.0]])
+    return Clearing(
+        filled=filled,
+        payment=payment,
+        charged_price=numbers[:1],
+        clearing_price=numbers[0],
+        price_low=numbers[1],
+        price_high=numbers[2],
+        traded=numbers[3],
+        operator_surplus=payment.sum(axis=1),
+        network_payment=numbers[4],
+        grid_payment=numbers[5],
+    )
 
 
 def _join(blocks: Sequence[Clearing], filled: FloatArray, payment: FloatArray) -> Clearing:

@@ -19,6 +19,8 @@ from p2p_market.types import BoolArray, FloatArray
 Int32Array = npt.NDArray[np.int32]
 
 _KEY_BITS = 32
+_HISTOGRAM_FROM = 768  # orders a market; sorting takes longer from here on
+_ORDERS_A_BIN = 8
 _LARGEST = 2**30  # so that sums and differences of two such numbers fit too
 
 
@@ -76,7 +78,7 @@ class TickBook(SortedBook):
     @cached_property
     def price(self) -> FloatArray:
         """``(B, N)`` limit prices in ticks."""
-        return self._rank + self._lowest
+        return self._rank.astype(np.float64) + self._lowest
 
     @cached_property
     def quantity(self) -> FloatArray:
@@ -112,12 +114,12 @@ class TickBook(SortedBook):
         traded = np.minimum(ask_below + ask_at, bid_above + bid_at)
         return Margin(
             traded=traded.astype(np.float64),
-            level=level + self._lowest,
+            level=level.astype(np.float64) + self._lowest,
             bid_fill=np.maximum(traded - bid_above, 0).astype(np.float64),
             bid_size=bid_at.astype(np.float64),
             ask_fill=np.maximum(traded - ask_below, 0).astype(np.float64),
             ask_size=ask_at.astype(np.float64),
-            neighbours=self._neighbours,
+            neighbours=self._near_level,
         )
 
     @cached_property
@@ -128,19 +130,49 @@ class TickBook(SortedBook):
     @cached_property
     def _meeting_point(self) -> tuple[Int32Array, Int32Array]:
         """Rank of the price at which supply reaches demand, and size of all bids, ``(B,)`` each."""
-        num_markets, num_orders = self.shape
-        sizes = np.abs(self._units).view(np.uint32)
-        key = np.left_shift(self._rank.view(np.uint32), np.uint32(self._size_bits))
-        key |= sizes
-        key.sort(axis=1)
-        passed = np.bitwise_and(key, np.uint32((1 << self._size_bits) - 1), out=sizes).view(np.int32)
-        np.cumsum(passed, axis=1, out=passed)
-        total_bids = (passed[:, -1] + np.einsum("ij->i", self._units)) >> 1
-        crossing = np.einsum("ij->i", (passed < total_bids[:, None]).view(np.int8), dtype=np.int32)
-        at_crossing = key[np.arange(num_markets), np.minimum(crossing, num_orders - 1)]
-        return (at_crossing >> np.uint32(self._size_bits)).view(np.int32), total_bids
+        sizes = np.abs(self._units)
+        total_bids = (np.einsum("ij->i", sizes) + np.einsum("ij->i", self._units)) >> 1
+        find = self._rank_by_sorting if self.shape[1] < _HISTOGRAM_FROM else self._rank_by_histogram
+        return find(sizes, total_bids), total_bids
 
-    def _neighbours(self, rows: RowIndex) -> Neighbours:
+    def _rank_by_sorting(self, sizes: Int32Array, total_bids: Int32Array) -> Int32Array:
+        """First rank at which the running sum of sizes, by rank, reaches ``total_bids``."""
+        num_markets, num_orders = self.shape
+        key = np.left_shift(self._rank.view(np.uint32), np.uint32(self._size_bits))
+        key |= sizes.view(np.uint32)
+        key.sort(axis=1)
+        passed = np.bitwise_and(key, np.uint32((1 << self._size_bits) - 1)).view(np.int32)
+        np.cumsum(passed, axis=1, out=passed)
+        crossing = np.einsum("ij->i", (passed < total_bids[:, None]).view(np.int8), dtype=np.int32)
+        found = key[np.arange(num_markets), np.minimum(crossing, num_orders - 1)]
+        ranks: Int32Array = (found >> np.uint32(self._size_bits)).view(np.int32)
+        return ranks
+
+    def _rank_by_histogram(self, sizes: Int32Array, total_bids: Int32Array) -> Int32Array:
+        """Do the same by summing up in bins, and by sorting the orders of one bin a market only."""
+        num_markets, num_orders = self.shape
+        markets = np.arange(num_markets)
+        shift = max(0, self._highest_rank.bit_length() - (num_orders // _ORDERS_A_BIN).bit_length())
+        num_bins = (self._highest_rank >> shift) + 1
+        in_bin = self._rank >> np.int32(shift)
+        place = in_bin + (num_bins * markets)[:, None]
+        bins = np.bincount(place.ravel(), sizes.ravel(), num_markets * num_bins).reshape(num_markets, num_bins)
+        passed = np.cumsum(bins, axis=1)
+        crossing = np.minimum(np.count_nonzero(passed < total_bids[:, None], axis=1), num_bins - 1)
+        passed_before = passed[markets, crossing] - bins[markets, crossing]
+
+        order = np.flatnonzero(in_bin == crossing[:, None].astype(np.int32))
+        market, rank = order // num_orders, self._rank.ravel()[order]
+        by_rank = np.argsort((market << _KEY_BITS) | rank)
+        running = np.concatenate([[0], np.cumsum(sizes.ravel()[order][by_rank])])
+        start = running[np.searchsorted(market, markets)]
+        found = np.searchsorted(running[1:], start + total_bids - passed_before)
+        level = rank[by_rank[np.minimum(found, len(order) - 1)]]
+        # where nobody buys it is the lowest price, as by sorting
+        ranks: Int32Array = np.where(total_bids > 0, level, self._rank.min(axis=1))
+        return ranks
+
+    def _near_level(self, rows: RowIndex) -> Neighbours:
         level, rank = self._level[rows, None], self._rank[rows]
         above, below = rank > level, rank < level
         is_bid, is_ask = self.is_bid[rows], self.is_ask[rows]
