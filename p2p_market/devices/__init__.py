@@ -1,0 +1,1 @@
+"""What households can steer, as pure physics over arrays ``(B, N)``: one module a kind of device."""

@@ -1,0 +1,130 @@
+"""Batteries behind the meter: what they can take and give, what they lose, and what their wear costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from p2p_market.devices.base import DeviceMove, DeviceState
+from p2p_market.types import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Batteries:
+    r"""The batteries of a street, ``(N,)`` each; capacity 0 where there is none.
+
+    With stored energy :math:`e`, energy taken :math:`c` and given :math:`d`, both on the AC side, an interval of
+    :math:`h` hours ends with
+
+    .. math:: e' = (1 - \sigma)^h e + \eta_c c - d / \eta_d
+
+    Parameters
+    ----------
+    capacity
+        [kWh] most that is stored.
+    charge_power, discharge_power
+        [kW] on the AC side.
+    charge_efficiency, discharge_efficiency
+        Share of the energy that gets through, above 0 and up to 1.
+    self_discharge
+        Share of the stored energy that is lost in an hour.
+    minimum, initial
+        [kWh] that discharging leaves, and that are stored at the start of an episode.
+    wear_cost
+        [$/kWh] of energy that passes the AC side, in either direction.
+    interval_hours
+        Length of an interval [h].
+    units_per_kwh
+        Energy grid: what is taken and given is cut down to whole units.
+    """
+
+    capacity: FloatArray
+    charge_power: FloatArray
+    discharge_power: FloatArray
+    charge_efficiency: FloatArray
+    discharge_efficiency: FloatArray
+    self_discharge: FloatArray
+    minimum: FloatArray
+    initial: FloatArray
+    wear_cost: FloatArray
+    interval_hours: float = 0.5
+    units_per_kwh: int = 1000
+
+    @cached_property
+    def owners(self) -> BoolArray:
+        """``(N,)`` which households have a battery."""
+        return self.capacity > 0.0
+
+    @cached_property
+    def retention(self) -> FloatArray:
+        """``(N,)`` share of the stored energy that is left after an interval."""
+        return np.power(1.0 - self.self_discharge, self.interval_hours)
+
+    @cached_property
+    def largest_charge(self) -> FloatArray:
+        """``(N,)`` [kWh] taken in an interval at rated power."""
+        return np.where(self.owners, self.charge_power * self.interval_hours, 0.0)
+
+    @cached_property
+    def largest_discharge(self) -> FloatArray:
+        """``(N,)`` [kWh] given in an interval at rated power."""
+        return np.where(self.owners, self.discharge_power * self.interval_hours, 0.0)
+
+    @cached_property
+    def round_trip_efficiency(self) -> FloatArray:
+        """``(N,)`` share of the energy taken that comes back."""
+        return self.charge_efficiency * self.discharge_efficiency
+
+    def start(self, num_markets: int) -> DeviceState:
+        """State at the start of an episode: ``stored`` [kWh]."""
+        return {"stored": np.tile(np.where(self.owners, self.initial, 0.0), (num_markets, 1))}
+
+    def limits(self, state: DeviceState) -> tuple[FloatArray, FloatArray]:
+        """Most that can be taken and given in the coming interval, ``(B, N)`` [kWh] each."""
+        kept = state["stored"] * self.retention
+        take = np.minimum((self.capacity - kept).clip(min=0.0) / self.charge_efficiency, self.largest_charge)
+        give = np.minimum((kept - self.minimum).clip(min=0.0) * self.discharge_efficiency, self.largest_discharge)
+        return take, give
+
+    def move(self, state: DeviceState, request: FloatArray) -> DeviceMove:
+        """Charge or discharge as far as power, capacity and charge allow.
+
+        Parameters
+        ----------
+        state
+            ``stored`` ``(B, N)`` [kWh] before the interval.
+        request
+            ``(B, N)``; 1 charges at rated power, -1 discharges at it.
+        """
+        wanted = request * np.where(request > 0.0, self.largest_charge, self.largest_discharge)
+        take, give = self.limits(state)
+        energy = np.trunc(np.clip(wanted, -give, take) * self.units_per_kwh) / self.units_per_kwh + 0.0
+        stored = state["stored"] * self.retention
+        stored += np.maximum(energy, 0.0) * self.charge_efficiency
+        stored -= np.maximum(-energy, 0.0) / self.discharge_efficiency
+        return DeviceMove(
+            state={"stored": stored},
+            energy=energy,
+            cut=np.where(self.owners, wanted - energy, 0.0),
+            cost=np.abs(energy) * self.wear_cost,
+        )
+
+    def request(self, energy: FloatArray) -> FloatArray:
+        """Requests ``(B, N)`` that ask for ``energy`` (B, N) [kWh], > 0 taken, as far as the rated power goes."""
+        rated = np.where(energy > 0.0, self.largest_charge, self.largest_discharge)
+        return np.clip(energy / np.where(rated > 0.0, rated, 1.0), -1.0, 1.0) * (rated > 0.0)
+
+    def missing_charge_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
+        """What charge that is missing against the start of the episode is worth ``(B, N)`` [$]; excess is worth nothing.
+
+        Parameters
+        ----------
+        state
+            At the end of an episode.
+        price
+            Broadcastable to ``(B, N)`` [$/kWh] at which it is bought back, with the losses of a round trip.
+        """
+        missing = np.maximum(self.initial - state["stored"], 0.0) * self.owners
+        return missing * price / self.round_trip_efficiency
