@@ -36,15 +36,13 @@ class Case:
     what
         What is measured of the phase.
     floor
-        What it is measured beside; empty for a floor itself.
+        What it is measured beside.
     num_households, num_markets
         ``N`` and ``B``.
     book
         Shape of the order book, where there is one.
     goals
         What it should reach.
-    is_headline
-        Whether the README shows it.
     """
 
     phase: str
@@ -54,7 +52,11 @@ class Case:
     num_markets: int = 1
     book: str = ""
     goals: tuple[Goal, ...] = ()
-    is_headline: bool = False
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its ratio says something of this project, and not of NumPy alone."""
+        return self.phase != "floors"
 
     @property
     def key(self) -> str:
@@ -114,6 +116,7 @@ DICT_GOALS = {
     300: (Goal("ratio", 2.5), Goal("rate", 300_000)),
     1000: (Goal("ratio", 2.5),),
 }
+BOOK_SIZES = (10, 100, 300, 1000)
 VECTOR_SIZES = ((1, 10), (1, 300), (64, 10), (64, 100), (64, 300), (16, 1000))
 GROWTH_SIZES = (10_000, 100_000)
 BASE_SIZE = 300  # households that growth is measured against
@@ -121,103 +124,116 @@ BASE_SIZE = 300  # households that growth is measured against
 
 def _core(orders: int) -> Iterator[Case]:
     for n, goal in CORE_GOALS.items():
-        rate = (Goal("rate", goal * MILLION),)
         for shape in SHAPES if n in {300, 1000} else SHAPES[:1]:
-            is_headline = n == BASE_SIZE and shape == "random"
-            yield Case("core", "uniform_price", "np.argsort", n, orders // n, shape, rate, is_headline)
+            yield Case("core", "uniform_price", "np.argsort", n, orders // n, shape, (Goal("rate", goal * MILLION),))
 
 
 def _clear(orders: int) -> Iterator[Case]:
     for what, goals in (("rounded to ticks", CLEAR_GOALS), ("exact floats", EXACT_GOALS)):
-        for n in (10, 100, 300, 1000):
-            yield Case("clear", what, "np.argsort", n, orders // n, "random", goals.get(n, ()), n == BASE_SIZE)
+        for n in BOOK_SIZES:
+            yield Case("clear", what, "np.argsort", n, orders // n, "random", goals.get(n, ()))
 
 
-def _single(orders: int) -> Iterator[Case]:  # noqa: ARG001 (one market has as many orders as it has)
+def _single() -> Iterator[Case]:
     for what in ("core", "clear"):
         for n, goal in SINGLE_GOALS.items():
-            yield Case("single", what, "book walk", n, 1, "random", (Goal("cost", goal * MICROSECOND),), n != 30)
+            yield Case("single", what, "book walk", n, 1, "random", (Goal("cost", goal * MICROSECOND),))
 
 
 def _mechanisms(orders: int) -> Iterator[Case]:
     for mechanism in MECHANISMS:
-        yield Case("mechanisms", mechanism, "np.argsort", 300, orders * 3 // 10 // 300, "random")
+        yield Case("mechanisms", mechanism, "np.argsort", 300, orders // 1000, "random")
 
 
 def _floors(orders: int) -> Iterator[Case]:
-    for n in (10, 100, 300, 1000):
+    for n in BOOK_SIZES:
         for what in ("np.sort", "np.sort, 32-bit ticks", "np.copyto"):
             yield Case("floors", what, "np.argsort", n, orders // n, "random")
-        yield Case("floors", "book walk", "np.argsort", n, orders // 50 // n, "random")
+        yield Case("floors", "book walk", "np.argsort", n, max(1, orders // 50 // n), "random")
 
 
-def _step(orders: int) -> Iterator[Case]:  # noqa: ARG001 (sizes that learners have)
+def _step() -> Iterator[Case]:
     for b, n in VECTOR_SIZES:
         goals = (Goal("rate", 5 * MILLION),) if (b, n) == (64, 300) else ()
-        yield Case("step", "AuctionVectorEnv", "np.argsort", n, b, "", goals, n in {10, 300})
+        yield Case("step", "AuctionVectorEnv", "np.argsort", n, b, "", goals)
     for b, n in VECTOR_SIZES:
         goals = (Goal("ratio", 20.0),) if (b, n) == (64, 300) else ()
         yield Case("reset", "AuctionVectorEnv", "its step", n, b, "", goals)
 
 
-def _pettingzoo(orders: int) -> Iterator[Case]:  # noqa: ARG001
+def _pettingzoo() -> Iterator[Case]:
     for n, goals in DICT_GOALS.items():
-        yield Case("pettingzoo", "AuctionEnv", "no-op environment", n, 1, "", goals, n in {10, 300})
+        yield Case("pettingzoo", "AuctionEnv", "no-op environment", n, 1, "", goals)
     for n in DICT_GOALS:
         yield Case("pettingzoo", "AuctionEnv and a learner's dicts", "no-op environment, the same", n)
 
 
 def _growth(orders: int) -> Iterator[Case]:
+    agents = orders * 3 // 10
     for what in ("core", "AuctionVectorEnv.step"):
         for n in GROWTH_SIZES:
-            b = max(1, orders * 3 // 10 // n)
-            yield Case("growth", what, f"N = {BASE_SIZE}", n, b, "", (Goal("ratio", 3.0),), b == 3 and what != "core")
+            yield Case("growth", what, f"N = {BASE_SIZE}", n, max(1, agents // n), "", (Goal("ratio", 3.0),))
     for n in (BASE_SIZE, *GROWTH_SIZES):
-        b = max(1, orders * 3 // 10 // n)
-        yield Case("memory", "peak of a step", "the state", n, b, "", (Goal("ratio", 4.0),))
+        yield Case("memory", "peak of a step", "the state", n, max(1, agents // n), "", (Goal("ratio", 4.0),))
 
 
-def _year(orders: int) -> Iterator[Case]:  # noqa: ARG001
-    yield Case("year", "key figures day by day", "np.argsort", 300, 1, "", (Goal("cost", 10.0),), is_headline=True)
-    yield Case("year", "key figures day by day", "np.argsort", 300, 16, "", (Goal("cost", 16 * 2.5),), True)
+def _year() -> Iterator[Case]:
+    for b, seconds in ((1, 10.0), (16, 16 * 2.5)):
+        yield Case("year", "key figures day by day", "np.argsort", 300, b, "", (Goal("cost", seconds),))
     yield Case("year", "p2p_market.run", "np.argsort", 300, 1, "", (Goal("cost", 10.0),))
 
 
-def _loader(orders: int) -> Iterator[Case]:  # noqa: ARG001
-    yield Case("loader", "parse three years", "polars.read_csv", 300, 1, "", (Goal("cost", 4.0),), is_headline=True)
-    yield Case("loader", "parse, peak memory", "the arrays", 300, 1, "", (Goal("cost", 1.5 * GIGABYTE),), True)
-    yield Case("loader", "from the cache, all homes", "polars.read_parquet", 300, 1, "", (Goal("cost", 0.2),), True)
+def _loader() -> Iterator[Case]:
+    yield Case("loader", "parse three years", "polars.read_csv", 300, 1, "", (Goal("cost", 4.0),))
+    yield Case("loader", "parse, peak memory", "the arrays", 300, 1, "", (Goal("cost", 1.5 * GIGABYTE),))
+    yield Case("loader", "from the cache, all homes", "polars.read_parquet", 300, 1, "", (Goal("cost", 0.2),))
     yield Case("loader", "from the cache, one home", "polars.read_parquet", 300)
 
 
-def _start(orders: int) -> Iterator[Case]:  # noqa: ARG001
-    goal = (Goal("excess", 0.25),)
-    yield Case("start", "import p2p_market", "its dependencies", goals=goal, is_headline=True)
+def _start() -> Iterator[Case]:
+    yield Case("start", "import p2p_market", "its dependencies", goals=(Goal("excess", 0.25),))
     yield Case("start", "make an environment", "import p2p_market")
 
 
-_ENUMERATIONS = {
-    "core": _core,
-    "clear": _clear,
-    "single": _single,
-    "mechanisms": _mechanisms,
-    "floors": _floors,
-    "step": _step,
-    "pettingzoo": _pettingzoo,
-    "growth": _growth,
-    "year": _year,
-    "loader": _loader,
-    "start": _start,
+def _groups(orders: int) -> dict[str, Iterator[Case]]:
+    return {
+        "core": _core(orders),
+        "clear": _clear(orders),
+        "single": _single(),
+        "mechanisms": _mechanisms(orders),
+        "floors": _floors(orders),
+        "step": _step(),
+        "pettingzoo": _pettingzoo(),
+        "growth": _growth(orders),
+        "year": _year(),
+        "loader": _loader(),
+        "start": _start(),
+    }
+
+
+GROUPS = tuple(_groups(ORDERS))
+
+# What the README shows, in its words, by the keys of the cases.
+HEADLINES = {
+    "core, uniform_price, random, 3333 x 300": "clear 3,333 books of 300, from ticks and watt-hours",
+    "clear, rounded to ticks, random, 3333 x 300": "the same with `p2p_market.clear`, from floats rounded to ticks",
+    "clear, exact floats, random, 3333 x 300": "the same, exact floats",
+    "single, core, random, 1 x 10": "clear one book of 10, from ticks and watt-hours",
+    "single, core, random, 1 x 300": "clear one book of 300",
+    "step, AuctionVectorEnv, 1 x 10": "step `AuctionVectorEnv`, 1 market of 10",
+    "step, AuctionVectorEnv, 64 x 10": "64 markets of 10",
+    "step, AuctionVectorEnv, 64 x 300": "64 markets of 300",
+    "growth, AuctionVectorEnv.step, 3 x 100000": "3 markets of 100,000",
+    "pettingzoo, AuctionEnv, 1 x 10": "step PettingZoo's `AuctionEnv`, 10 households",
+    "pettingzoo, AuctionEnv, 1 x 300": "300 households",
+    "year, key figures day by day, 1 x 300": "a year of half hours, 300 scripted households, key figures every day",
+    "loader, parse three years, 1 x 300": "parse three Ausgrid years of 300 homes",
+    "loader, from the cache, all homes, 1 x 300": "load them again from the cache",
 }
-GROUPS = tuple(_ENUMERATIONS)
 
 
 def cases(groups: tuple[str, ...] = GROUPS, *, quick: bool = False) -> list[Case]:
     """All cases of some groups; quick ones are small and have no goals, only to see that they run."""
-    if not quick:
-        return [case for group in groups for case in _ENUMERATIONS[group](ORDERS)]
-    return [
-        dataclasses.replace(case, goals=(), num_markets=max(1, case.num_markets))
-        for group in groups
-        for case in _ENUMERATIONS[group](QUICK_ORDERS)
-    ]
+    enumerated = _groups(QUICK_ORDERS if quick else ORDERS)
+    chosen = [case for group in groups for case in enumerated[group]]
+    return [dataclasses.replace(case, goals=()) for case in chosen] if quick else chosen

@@ -13,10 +13,11 @@ FEWEST_SAMPLES = 5
 
 @dataclass(frozen=True)
 class Effort:
-    """How much to spend on a case: seconds of sampling, or a quick look that it runs."""
+    """How much to spend on a case: seconds of sampling, or a quick look that it runs; and which attempt it is."""
 
     seconds: float = 1.0
     is_quick: bool = False
+    attempt: int = 1
 
 
 def medians(calls: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, float]:

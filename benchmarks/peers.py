@@ -125,10 +125,10 @@ def install(peer: Peer, folder: Path) -> tuple[Path, str]:
     return python, version.strip()
 
 
-def _run(command: list[str]) -> str:
-    """Run a command and return what it printed; PeerError with its last words if it fails."""
+def _run(command: list[str], folder: Path | None = None) -> str:
+    """Run a command in a folder and return what it printed; PeerError with its last words if it fails."""
     try:
-        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST)  # noqa: S603 (our own)
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST, cwd=folder)  # noqa: S603 (our own)
     except subprocess.TimeoutExpired:
         raise PeerError(f"took longer than {LONGEST} s: {' '.join(command[:4])} ...") from None
     if finished.returncode != 0:
@@ -141,7 +141,7 @@ def _figures(python: Path, peer: Peer, **arrays: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "input.npz"
         np.savez(path, **arrays)
-        printed = _run([str(python), str(SCRIPTS / peer.script), str(path)])
+        printed = _run([str(python), str(SCRIPTS / peer.script), str(path)], Path(folder))
     figures: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
     return figures
 
@@ -255,7 +255,7 @@ def main() -> None:
         parser.error("--write shows one run of all peers at all sizes; leave --quick and the names out")
     texts = [f"{report.machine()}."]
     for name in names:
-        texts.append(compare(PEERS[name], options.folder, QUICK_SIZES if options.quick else SIZES))
+        texts.append(compare(PEERS[name], options.folder.resolve(), QUICK_SIZES if options.quick else SIZES))
         print(f"{texts[-1]}\n", flush=True)
     if options.write:
         write_between_marks(ROOT / "docs" / "speed.md", "peers", "\n\n".join(texts))

@@ -49,14 +49,14 @@ def measure_start(case: Case, effort: Effort) -> Row:
 
 def measure_loader(case: Case, effort: Effort) -> Row:
     """Parsing the official files of three years, or loading them from the cache, each in a new process."""
-    cost, floor = _loads(effort.is_quick)[case.what]
+    cost, floor = _loads(effort)[case.what]
     return Row(case, cost, floor, is_memory="memory" in case.what)
 
 
 @functools.cache
-def _loads(is_quick: bool) -> dict[str, tuple[float, float]]:
+def _loads(effort: Effort) -> dict[str, tuple[float, float]]:
     """Cost and floor of every case of the loader, from one set of files."""
-    num_homes, num_years, repeats = (10, 1, 1) if is_quick else (300, 3, REPEATS)
+    num_homes, num_years, repeats = (10, 1, 1) if effort.is_quick else (300, 3, REPEATS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = official_homes(num_homes, num_years)
@@ -98,7 +98,9 @@ def load_once(folder: str, cache: str, customers: list[str] | None) -> dict[str,
         "seconds": seconds,
         "peak": peak,
         "read_csv": _processor_time(lambda: [pl.read_csv(path, skip_rows=1) for path in files]),
-        "read_parquet": _processor_time(lambda: [pl.read_parquet(path) for path in parsed]),
+        "read_parquet": statistics.median(
+            _processor_time(lambda: [pl.read_parquet(path) for path in parsed]) for _ in range(5)
+        ),
     }
 
 

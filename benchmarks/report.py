@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-import numpy as np
-
-from benchmarks.cases import Goal, Row
+import p2p_market
+from benchmarks.cases import HEADLINES, Goal, Row
 
 HEADS = ("phase", "what", "book", "B x N", "rate", "time or memory", "x floor", "floor", "goal")
+PACKAGES = ("numpy", "polars", "pandas", "gymnasium", "pettingzoo")
 WIDTHS = (11, 34, 18, 12, 24, 15, 9, 30, 1)
 
 
 def machine() -> str:
     """What ran it, in a line: processor, system, versions."""
-    processor = platform.processor() or platform.machine()
+    model = platform.processor() or platform.machine()
+    description = Path("/proc/cpuinfo")
+    if description.exists():  # on Linux, where platform knows no more than the architecture
+        names = [
+            line.partition(":")[2] for line in description.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = " ".join([*(name.strip() for name in names[:1]), model])
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return (
-        f"{processor}, {os.cpu_count()} cores of which one is used, {platform.system()}, "
-        f"Python {platform.python_version()}, NumPy {np.__version__}"
+        f"One core of {os.cpu_count()}, {model}, {platform.system()}; "
+        f"Python {platform.python_version()}, {versions}, p2p_market {p2p_market.__version__}"
     )
 
 
@@ -32,7 +41,7 @@ def number(value: float) -> str:
 
 
 def significant(value: float) -> str:
-    """Three figures, never in powers of ten: 0.0123, 1.23, 12.3, 123, 1,234."""
+    """Three figures: 0.0123, 1.23, 12.3, 123, and all there are of 1,234."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
 
 
@@ -87,6 +96,16 @@ def markdown(rows: Iterable[Row], heads: Sequence[str] = HEADS) -> str:
         texts = cells(row)
         lines.append("| " + " | ".join(texts[place].replace("not met", "**not met**") for place in places) + " |")
     return "\n".join(lines)
+
+
+def headlines(rows: Iterable[Row]) -> str:
+    """The README's table: its own words, rates, and multiples of the floor, with the machine under it."""
+    lines = ["| what | rate | time | times its floor |", "| --- | ---: | ---: | ---: |"]
+    for row in rows:
+        if row.case.key in HEADLINES:
+            _, _, _, _, rate, time, ratio, floor, _ = cells(row)
+            lines.append(f"| {HEADLINES[row.case.key]} | {rate} | {time} | {ratio} `{floor}` |")
+    return "\n".join([*lines, "", f"{machine()}."])
 
 
 def summary(rows: Iterable[Row]) -> str:

@@ -16,9 +16,9 @@ import p2p_market
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # at the end, so that p2p_market stays the installed one
 
-books, cases, measure, pages, ratios, report, speed = (
+books, cases, measure, pages, peers, ratios, report, speed = (
     importlib.import_module(f"benchmarks.{name}")
-    for name in ("books", "cases", "measure", "pages", "ratios", "report", "speed")
+    for name in ("books", "cases", "measure", "pages", "peers", "ratios", "report", "speed")
 )
 
 
@@ -27,6 +27,10 @@ def test_every_case_has_a_key_of_its_own_and_is_measured_by_something() -> None:
     keys = [case.key for case in everything]
     assert len(set(keys)) == len(keys)
     assert {case.phase for case in everything} == set(speed.MEASURES)
+
+
+def test_headlines_are_of_cases() -> None:
+    assert set(cases.HEADLINES) <= {case.key for case in cases.cases()}
 
 
 def test_quick_cases_are_the_same_work_made_small_and_without_goals() -> None:
@@ -43,7 +47,7 @@ def test_groups_choose_their_cases() -> None:
 
 
 def test_the_record_is_of_the_cases() -> None:
-    assert set(ratios.read_record()) == {case.key for case in cases.cases()}
+    assert set(ratios.read_record()) == {case.key for case in cases.cases() if case.is_recorded}
 
 
 @pytest.mark.parametrize(
@@ -154,3 +158,14 @@ def test_a_goal_that_is_not_met_stands_out() -> None:
     assert report.cells(row)[-1] == "at least 5.00 M/s: not met; at most 3 x: met"
     assert "at least 5.00 M/s: **not met**" in report.markdown([row])
     assert report.summary([row]).startswith("1 of 2 goals met\n  core, uniform_price, 10 x 300: at least 5.00 M/s")
+
+
+def test_a_peer_that_fails_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text("raise ImportError('no module of that name')", encoding="utf-8")
+    peer = peers.Peer("fails", (), "fails.py", mechanisms=(("theirs", "uniform_price"),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(peers, "SCRIPTS", tmp_path)
+        patch.setattr(peers, "install", lambda *_: (Path(sys.executable), "1.0"))
+        assert (
+            peers.compare(peer, tmp_path, (10,)) == "**fails**: did not run here: ImportError: no module of that name"
+        )
