@@ -59,7 +59,7 @@ def cells(row: Row) -> tuple[str, ...]:
         case.what,
         case.book,
         f"{case.num_markets} x {case.num_households:,}" if case.num_households else "",
-        quantity(row.value("rate"), "").strip() + f" {row.unit}/s" if row.count else "",
+        f"{number(row.value('rate'))} {row.unit}/s" if row.count else "",
         quantity(row.cost, "B" if row.is_memory else "s"),
         significant(row.value("ratio")),
         case.floor,
@@ -74,7 +74,7 @@ def _judged(goal: Goal, row: Row) -> str:
 def _bound(goal: Goal, row: Row) -> str:
     match goal.figure:
         case "rate":
-            return f"at least {quantity(goal.bound, '').strip()}/s"
+            return f"at least {number(goal.bound)}/s"
         case "ratio":
             return f"at most {goal.bound:g} x"
         case "cost":
@@ -124,7 +124,7 @@ def _measured(goal: Goal, row: Row) -> str:
     if goal.figure == "ratio":
         return f"{significant(value)} x"
     if goal.figure == "rate":
-        return f"{quantity(value, '').strip()}/s"
+        return f"{number(value)}/s"
     return quantity(value, "B" if row.is_memory else "s")
 
 

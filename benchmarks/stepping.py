@@ -144,18 +144,15 @@ def measure_memory(case: Case, effort: Effort) -> Row:  # noqa: ARG001 (one step
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    state = sum(array.nbytes for array in vars(env.controller.state).values())
+    state = sum(value.nbytes for value in vars(env.controller.state).values() if isinstance(value, np.ndarray))
     return Row(case, peak - before, state, is_memory=True)
 
 
 def measure_year(case: Case, effort: Effort) -> Row:
     """A year of half hours of a street that follows a script, from the first interval to the key figures."""
     days = 2 if effort.is_quick else 365
-    data = (
-        {"data.source": "ausgrid", "data.path": str(AUSGRID_FOLDER), "data.missing": "drop"}
-        if AUSGRID_FOLDER.is_dir()
-        else {"data.days": days}
-    )
+    recorded = {"data.source": "ausgrid", "data.path": str(AUSGRID_FOLDER), "data.missing": "fill"}
+    data = recorded if AUSGRID_FOLDER.is_dir() else {"data.days": days}
     street = {"street.num_households": case.num_households, "run.days": days, "run.policy": "truthful"}
     config = load_config(overrides={**data, **street})
     container = load_data(config)
