@@ -142,7 +142,10 @@ def _figures(python: Path, peer: Peer, **arrays: Any) -> dict[str, Any]:
         path = Path(folder) / "input.npz"
         np.savez(path, **arrays)
         printed = _run([str(python), str(SCRIPTS / peer.script), str(path)], Path(folder))
-    figures: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
+    try:
+        figures: dict[str, Any] = json.loads(printed.strip().rpartition("\n")[2])
+    except json.JSONDecodeError:
+        raise PeerError(f"{peer.script} printed no figures") from None
     return figures
 
 
@@ -193,11 +196,11 @@ def _our_clearing(mechanism: str, price: Any, quantity: Any) -> tuple[float, flo
     def all_at_once() -> Any:
         return p2p_market.clear(price, quantity, mechanism, **options)
 
-    def first_alone() -> Any:
-        return p2p_market.clear(price[0], quantity[0], mechanism, **options)
+    def one_by_one() -> Any:
+        return [p2p_market.clear(*book, mechanism, **options) for book in zip(price, quantity, strict=True)]
 
-    seconds = medians({"alone": first_alone, "together": all_at_once}, 0.5)
-    return seconds["alone"], seconds["together"], float(all_at_once().traded.sum())
+    seconds = medians({"alone": one_by_one, "together": all_at_once}, 0.5)
+    return seconds["alone"] / len(price), seconds["together"], float(all_at_once().traded.sum())
 
 
 def compare_stepping(peer: Peer, python: Path, sizes: tuple[int, ...]) -> list[tuple[str, ...]]:
