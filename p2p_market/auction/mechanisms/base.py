@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from p2p_market.auction.mechanisms.alone import LoneAllocation
 from p2p_market.auction.orders import Allocation, Pairs
 
 
@@ -77,6 +78,9 @@ class Mechanism:
         Elsewhere pairs follow from the fills, see `Transactions`.
     is_sequential
         Whether it works through the orders of a market one after the other; larger batches are faster then.
+    alone
+        The same for one small market, ``f(ticks, units, **options)`` with lists of whole numbers, returning a
+        `LoneAllocation`; where calls of NumPy would cost more than the work. ``None``: there is none.
     """
 
     allocate: Callable[..., Allocation]
@@ -85,6 +89,7 @@ class Mechanism:
     takes_lots: bool = False
     pairs: Callable[..., Pairs] | None = None
     is_sequential: bool = False
+    alone: Callable[..., LoneAllocation] | None = None
 
     @property
     def summary(self) -> str:
