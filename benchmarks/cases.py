@@ -213,22 +213,22 @@ def _groups(orders: int) -> dict[str, Iterator[Case]]:
 
 GROUPS = tuple(_groups(ORDERS))
 
-# What the README shows, in its words, by the keys of the cases.
+# What the README shows, in its order and words, by the keys of the cases.
 HEADLINES = {
     "core, uniform_price, random, 3333 x 300": "clear 3,333 books of 300, from ticks and watt-hours",
     "clear, rounded to ticks, random, 3333 x 300": "the same with `p2p_market.clear`, from floats rounded to ticks",
     "clear, exact floats, random, 3333 x 300": "the same, exact floats",
     "single, core, random, 1 x 10": "clear one book of 10, from ticks and watt-hours",
-    "single, core, random, 1 x 300": "clear one book of 300",
+    "single, core, random, 1 x 300": "clear one book of 300, from ticks and watt-hours",
     "step, AuctionVectorEnv, 1 x 10": "step `AuctionVectorEnv`, 1 market of 10",
-    "step, AuctionVectorEnv, 64 x 10": "64 markets of 10",
-    "step, AuctionVectorEnv, 64 x 300": "64 markets of 300",
-    "growth, AuctionVectorEnv.step, 3 x 100000": "3 markets of 100,000",
+    "step, AuctionVectorEnv, 64 x 10": "step `AuctionVectorEnv`, 64 markets of 10",
+    "step, AuctionVectorEnv, 64 x 300": "step `AuctionVectorEnv`, 64 markets of 300",
+    "growth, AuctionVectorEnv.step, 3 x 100000": "step `AuctionVectorEnv`, 3 markets of 100,000",
     "pettingzoo, AuctionEnv, 1 x 10": "step PettingZoo's `AuctionEnv`, 10 households",
-    "pettingzoo, AuctionEnv, 1 x 300": "300 households",
+    "pettingzoo, AuctionEnv, 1 x 300": "step PettingZoo's `AuctionEnv`, 300 households",
     "year, key figures day by day, 1 x 300": "a year of half hours, 300 scripted households, key figures every day",
     "loader, parse three years, 1 x 300": "parse three Ausgrid years of 300 homes",
-    "loader, from the cache, all homes, 1 x 300": "load them again from the cache",
+    "loader, from the cache, all homes, 1 x 300": "load those homes again from the cache",
 }
 
 

@@ -101,10 +101,10 @@ def markdown(rows: Iterable[Row], heads: Sequence[str] = HEADS) -> str:
 def headlines(rows: Iterable[Row]) -> str:
     """The README's table: its own words, rates, and multiples of the floor, with the machine under it."""
     lines = ["| what | rate | time | times its floor |", "| --- | ---: | ---: | ---: |"]
-    for row in rows:
-        if row.case.key in HEADLINES:
-            _, _, _, _, rate, time, ratio, floor, _ = cells(row)
-            lines.append(f"| {HEADLINES[row.case.key]} | {rate} | {time} | {ratio} `{floor}` |")
+    by_key = {row.case.key: row for row in rows}
+    for key, words in HEADLINES.items():
+        _, _, _, _, rate, time, ratio, floor, _ = cells(by_key[key])
+        lines.append(f"| {words} | {rate} | {time} | {ratio} x {floor} |")
     return "\n".join([*lines, "", f"{machine()}."])
 
 

@@ -81,7 +81,7 @@ def compare(rows: list[Row], groups: tuple[str, ...], effort: Effort) -> bool:
             record, first, second = recorded[row.case.key], measured[row.case.key], row.value("ratio")
             measured[row.case.key] = min(first, second, key=lambda ratio: abs(math.log(ratio / record)))
     moves = moved(recorded, measured)
-    print(f"\n{len(measured) - len(moves)} ratios are within {TOLERANCE:.0%} of {RECORD.name}, {len(moves)} are not")
+    print(f"\n{len(measured) - len(moves)} ratios are within {TOLERANCE:.0%} of {RECORD.name}, {len(moves)} not")
     for move in moves:
         print(f"  {move}")
     if moves:
