@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import math
 from typing import Any
 
 import numpy as np
@@ -90,9 +92,11 @@ def clear(
     >>> clearing.clearing_price.item(), clearing.filled.tolist()
     (0.2, [1.0, 1.0, -1.0, -1.0])
     """
-    _check_options(mechanism, options)
-    fees = Fees(trading=fee, network=network_fee, rate=fee_rate, buyer_share=fee_share)
-    rules = AuctionRules(mechanism, options, price_tick, energy_unit, ties, fees)
+    design = (mechanism, price_tick, energy_unit, ties, fee, network_fee, fee_rate, fee_share)
+    try:
+        rules = _known_rules(*design, **options)
+    except TypeError:  # an option that cannot be remembered, as an array
+        rules = _rules(*design, **options)
     quantities = _as_floats("quantity", quantity)
     prices = _as_floats("price", price)
     if prices.shape != quantities.shape or quantities.ndim == 0:
@@ -106,7 +110,7 @@ def clear(
         _check_size("price", prices)
 
     leading, num_orders = quantities.shape[:-1], quantities.shape[-1]
-    num_markets = int(np.prod(leading, dtype=int))
+    num_markets = math.prod(leading)
     flat = (num_markets, num_orders)
     orders = Orders(
         # in C order: how the caller's arrays lie in memory must not decide in which order a market is summed
@@ -128,6 +132,26 @@ def clear(
         feed_in_price=tariffs.get("feed_in_price"),
     )
     return clearing.reshape(leading)
+
+
+def _rules(
+    mechanism: str,
+    price_tick: float | None,
+    energy_unit: float | None,
+    ties: str,
+    fee: float,
+    network_fee: float,
+    fee_rate: float,
+    fee_share: float,
+    **options: Any,
+) -> AuctionRules:
+    _check_options(mechanism, options)
+    fees = Fees(trading=fee, network=network_fee, rate=fee_rate, buyer_share=fee_share)
+    return AuctionRules(mechanism, options, price_tick, energy_unit, ties, fees)
+
+
+# a loop over small markets would spend half of its time on the same checks of the same rules
+_known_rules = functools.lru_cache(maxsize=64, typed=True)(_rules)
 
 
 def _check_options(mechanism: str, options: dict[str, Any]) -> None:
