@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from p2p_market.auction.book import NO_LOTS
 from p2p_market.auction.clearing import Clearing, clear_orders
 from p2p_market.auction.fees import Fees
-from p2p_market.auction.mechanisms import MECHANISMS
+from p2p_market.auction.mechanisms import MECHANISMS, Mechanism
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.errors import MechanismError, suggest
@@ -92,7 +93,7 @@ def clear(
     >>> clearing.clearing_price.item(), clearing.filled.tolist()
     (0.2, [1.0, 1.0, -1.0, -1.0])
     """
-    design = (mechanism, price_tick, energy_unit, ties, fee, network_fee, fee_rate, fee_share)
+    design = (mechanism, MECHANISMS[mechanism], price_tick, energy_unit, ties, fee, network_fee, fee_rate, fee_share)
     try:
         rules = _known_rules(*design, **options)
     except TypeError:  # an option that cannot be remembered, as an array
@@ -136,6 +137,7 @@ def clear(
 
 def _rules(
     mechanism: str,
+    entry: Mechanism,
     price_tick: float | None,
     energy_unit: float | None,
     ties: str,
@@ -145,7 +147,7 @@ def _rules(
     fee_share: float,
     **options: Any,
 ) -> AuctionRules:
-    _check_options(mechanism, options)
+    _check_options(mechanism, entry.options, options)
     fees = Fees(trading=fee, network=network_fee, rate=fee_rate, buyer_share=fee_share)
     return AuctionRules(mechanism, options, price_tick, energy_unit, ties, fees)
 
@@ -154,9 +156,8 @@ def _rules(
 _known_rules = functools.lru_cache(maxsize=64, typed=True)(_rules)
 
 
-def _check_options(mechanism: str, options: dict[str, Any]) -> None:
+def _check_options(mechanism: str, own: Collection[str], options: Collection[str]) -> None:
     """Raise for a misspelt keyword of `clear` or of the mechanism; the nearest name may be of either."""
-    own = MECHANISMS[mechanism].options
     for name in options:
         if name not in own:
             keywords = [p.name for p in inspect.signature(clear).parameters.values() if p.kind is p.KEYWORD_ONLY]

@@ -58,7 +58,7 @@ class Promises:
     unit_lots: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mechanism:
     """One entry of the registry.
 
