@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from p2p_market.auction.book import SortedBook
+from p2p_market.auction.limit_order_book import LimitOrderBook
 from p2p_market.auction.orders import Allocation, Pairs
-from p2p_market.auction.rows import take_rows
+from p2p_market.auction.rows import scatter_rows, take_rows
 from p2p_market.errors import MechanismError
 from p2p_market.types import FloatArray, IntArray
 
@@ -25,8 +26,7 @@ def continuous(
     prices (``"mid"``). Partial fills leave the rest of an order in the book until the interval ends.
 
     Individually rational, strongly budget balanced; not truthful; what it leaves of the gains from trade depends on the
-    order of arrival. A loop over arrivals, vectorised over markets: O(N²) a market, since each arrival looks for the
-    best resting order.
+    order of arrival. A loop over arrivals, vectorised over markets: O(N√N) a market, see `LimitOrderBook`.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def continuous_pairs(
     if arrival is not None and np.ndim(arrival) > 1:  # that of all markets
         arrival = np.asarray(arrival)[book.first_market]
     trades: list[Pairs] = []
-    _trade(book, _arrivals(book, arrival), at_maker=_is_at_maker(pair_price), trades=trades)
+    _trade(book, _arrivals(book, arrival), at_maker=_is_at_maker(pair_price), pairs=trades)
     columns = ([getattr(trade, field.name) for trade in trades] for field in fields(Pairs))
     buyer, seller, quantity, price = (np.concatenate([*column, np.empty(0)]) for column in columns)
     return Pairs(buyer.astype(np.int64), seller.astype(np.int64), quantity, price)
@@ -73,51 +73,44 @@ def _is_at_maker(pair_price: str) -> bool:
 
 
 def _trade(
-    book: SortedBook, queue: IntArray, *, at_maker: bool, trades: list[Pairs] | None = None
+    book: SortedBook, queue: IntArray, *, at_maker: bool, pairs: list[Pairs] | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Let the orders arrive; what is left of each and what it pays or gets, ``(B, N)`` both.
 
-    Both sides of a market are one row each of a board whose columns are places in the price-time priority, so that
-    the best resting order is the first one that is on the board.
+    No market waits for another: each goes on to its next arrival as soon as the one before is used up or rests.
     """
     num_markets, num_orders = book.shape
-    asks = _priority(np.where(book.is_ask, book.price, np.inf), queue)
-    bids = _priority(np.where(book.is_bid, -book.price, np.inf), queue)
-    maker_at = np.concatenate([asks, bids])  # (2 B, N) order at each place: rows of asks, then rows of bids
-    place_of = np.argsort(maker_at, axis=1)
-    on_board = np.zeros((2 * num_markets, num_orders), dtype=bool)
-    left, paid = book.size.copy(), np.zeros(book.shape)
-    everywhere = np.arange(num_markets)
-    for comer_of in queue.T:
-        market = everywhere[book.size[everywhere, comer_of] > 0.0]
-        while market.size:  # each round, the comer of every market that still has one meets the best resting order
-            comer = comer_of[market]
-            buys, limit = book.is_bid[market, comer], book.price[market, comer]
-            board = np.where(buys, market, num_markets + market)
-            place = on_board[board].argmax(axis=1)
-            maker = maker_at[board, place]
-            offer = book.price[market, maker]
-            meets = on_board[board, place] & np.where(buys, offer <= limit, offer >= limit)
-            if not meets.all():
-                rests = ~meets
-                own_board = np.where(buys, num_markets + market, market)[rests]
-                on_board[own_board, place_of[own_board, comer[rests]]] = True
-                market, comer, board, place = market[meets], comer[meets], board[meets], place[meets]
-                maker, offer, limit = maker[meets], offer[meets], limit[meets]
-            taken = np.minimum(left[market, comer], left[market, maker])
-            price = offer if at_maker else 0.5 * (offer + limit)
-            money = taken * price
-            if trades is not None:
-                comer_buys = book.is_bid[market, comer]
-                buyer, seller = np.where(comer_buys, comer, maker), np.where(comer_buys, maker, comer)
-                trades.append(Pairs(buyer, seller, taken, price))
-            for one in (comer, maker):
-                rest = left[market, one] - taken
-                left[market, one] = np.where(rest > book.noise[market], rest, 0.0)
-                paid[market, one] += money
-            on_board[board, place] = left[market, maker] > 0.0
-            market = market[left[market, comer] > 0.0]
-    return left, paid
+    # those who hand in no order go to the end of the queue, and are never called
+    queue = take_rows(queue, np.argsort(take_rows(book.size == 0.0, queue), axis=1, kind="stable"))
+    prices = take_rows(book.price, queue).ravel()
+    quantities = np.append(take_rows(book.quantity, queue), 0.0)  # and one after the last, never called either
+    paid = np.zeros(prices.shape)
+    limit_order_book = LimitOrderBook(num_markets, num_orders, book.noise)  # a slot for each place in the queue
+    first = num_orders * np.arange(num_markets)
+    end = first + np.count_nonzero(book.size, axis=1)
+    market = (first < end).nonzero()[0]
+    place, end = first[market], end[market]
+    left = quantities[place]
+    while market.size:
+        trades, left = limit_order_book.meet(market, place - first[market], prices[place], left)
+        if trades is not None:
+            taker, maker = first[trades.market] + trades.taker, first[trades.market] + trades.maker
+            price = trades.price if at_maker else 0.5 * (trades.price + prices[taker])
+            money = trades.quantity * price
+            paid[taker] += money
+            paid[maker] += money
+            if pairs is not None:
+                buys = quantities[taker] > 0.0
+                buyer, seller = np.where(buys, taker, maker), np.where(buys, maker, taker)
+                pairs.append(Pairs(queue.ravel()[buyer], queue.ravel()[seller], trades.quantity, price))
+        is_done = left == 0.0
+        place = place + is_done
+        left = np.where(is_done, quantities[place], left)
+        goes_on = place < end
+        if not goes_on.all():
+            market, place, end, left = market[goes_on], place[goes_on], end[goes_on], left[goes_on]
+    standing = np.abs(limit_order_book.standing)
+    return scatter_rows(standing, queue), scatter_rows(paid.reshape(book.shape), queue)
 
 
 def _arrivals(book: SortedBook, arrival: npt.ArrayLike | None) -> IntArray:
@@ -139,9 +132,3 @@ def _arrivals(book: SortedBook, arrival: npt.ArrayLike | None) -> IntArray:
             f"arrival names an order twice, or one that is not there; expected each of 0 to {num_orders - 1} once"
         )
     return queue
-
-
-def _priority(key: FloatArray, queue: IntArray) -> IntArray:
-    """``(B, N)`` orders by price, and by time of arrival where prices are equal."""
-    by_price = np.argsort(take_rows(key, queue), axis=1, kind="stable")
-    return take_rows(queue, by_price)
