@@ -116,7 +116,7 @@ class LimitOrderBook:
         shape = (self._num_markets,)
         market = np.broadcast_to(quantity, shape).nonzero()[0]
         slots, prices, left = (np.broadcast_to(each, shape)[market] for each in (slot, price, quantity))
-        self._withdraw(market, slots)
+        self.withdraw(market, slots)
         made: list[Trades] = []
         while market.size:
             trades, rest = self.meet(market, slots, prices, left)
@@ -178,7 +178,20 @@ class LimitOrderBook:
     def cancel(self, slot: npt.ArrayLike, where: npt.ArrayLike = True) -> None:
         """Withdraw what stands in ``slot`` (B,) of the markets ``where`` (B,)."""
         market = np.broadcast_to(where, (self._num_markets,)).nonzero()[0]
-        self._withdraw(market, np.broadcast_to(slot, (self._num_markets,))[market])
+        self.withdraw(market, np.broadcast_to(slot, (self._num_markets,))[market])
+
+    def withdraw(self, market: IntArray, slot: IntArray) -> FloatArray:
+        """Withdraw what stands in a slot ``(M,)`` of some markets ``(M,)``, each once; return how much that was."""
+        stood = np.zeros(len(market))
+        for row in (market, market + self._num_markets):
+            place = row * self._stride + slot
+            left = self._left.take(place)
+            stands = left.nonzero()[0]
+            if stands.size:
+                stood += left
+                self._left[place[stands]] = 0.0
+                self._remove(row[stands], slot[stands])
+        return stood
 
     def clear(self, where: npt.ArrayLike = True) -> None:
         """Withdraw every order of the markets ``where`` (B,)."""
@@ -200,13 +213,6 @@ class LimitOrderBook:
         better = better[key[better] < self._best_key.take(row[better])]
         row = row[better]
         self._best_key[row], self._best_slot[row] = key[better], slot[better]
-
-    def _withdraw(self, market: IntArray, slot: IntArray) -> None:
-        for row in (market, market + self._num_markets):
-            place = row * self._stride + slot
-            stands = self._left.take(place) > 0.0
-            self._left[place[stands]] = 0.0
-            self._remove(row[stands], slot[stands])
 
     def _remove(self, row: IntArray, slot: IntArray) -> None:
         """Take orders off the book; blocks and sides that lose their best order look for the next."""

@@ -87,6 +87,11 @@ class Mechanism:
     is_sequential: bool = False
 
     @property
+    def takes_rounds(self) -> bool:
+        """Whether households may quote several times inside an interval: it has the option ``rounds``."""
+        return "rounds" in self.options
+
+    @property
     def summary(self) -> str:
         """First line of the function's docstring."""
         return (inspect.getdoc(self.allocate) or "").split("\n", 1)[0]
