@@ -12,11 +12,12 @@ from reference import continuous as reference
 
 import p2p_market
 import p2p_market.analysis
-from p2p_market.auction.audit import audit_clearing
+from p2p_market.auction.audit import audit_clearing, audit_households
 from p2p_market.auction.clearing import clear_orders
 from p2p_market.auction.context import AuctionContext
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.auction.orders import Orders
+from p2p_market.auction.rounds import fold_rounds
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.errors import MechanismError
 
@@ -105,6 +106,35 @@ def test_households_may_stand_in_another_order_in_every_round():
         arrival=[0, 1, 3, 2],
     )
     np.testing.assert_array_equal(tidy.payment, mixed.payment[[0, 1, 3, 2]])
+
+
+def test_holding_back_in_the_first_round_can_gain():
+    """A buyer to whom 1 kWh is worth 0.35 meets an ask of 0.30 that comes down to 0.20: patience buys it there."""
+    price, asks = [0.35, 0.30, 0.35, 0.20], [-1.0, -1.0]
+    arrival = [1, 0, 3, 2]
+    paid = [
+        p2p_market.clear(price, [first, asks[0], 1.0, asks[1]], "continuous", rounds=2, arrival=arrival).payment
+        for first in (1.0, 0.0)
+    ]
+    assert [float(payment[[0, 2]].sum()) for payment in paid] == [0.30, 0.20]
+
+
+def test_the_audit_adds_up_the_quotes_of_a_household():
+    rules, orders = AuctionRules("continuous", {"rounds": 2}), Orders(np.ones((1, 2)), np.array([[1.0, -1.0]]))
+    both = p2p_market.clear([1, 1, 1, 1], [1, -1, 1, -1], "continuous", household=[0, 1, 2, 3]).reshape((1,))
+    folded = fold_rounds(rules, both)
+    assert folded.filled.tolist() == [[2.0, -2.0]]
+    with pytest.raises(MechanismError, match="market 0, order 0: several quotes filled more than the largest"):
+        audit_households(rules, orders, folded)
+
+
+def test_a_fold_of_tenths_is_in_whole_units():
+    """0.1 and 0.2 kWh are the 0.3 kWh of a net load, so that nothing is left to settle with the grid."""
+    rules = AuctionRules("continuous", {"rounds": 2}, energy_unit=0.001)
+    price, quantity = [[0.3, 0.1, 0.3, 0.1]], [[0.3, -0.1, 0.3, -0.3]]
+    folded = fold_rounds(rules, clear_orders(rules, Orders(np.array(price), np.array(quantity))))
+    assert folded.filled.tolist() == [[0.3, -0.3]]
+    np.testing.assert_allclose(folded.unit_price, [[0.3, 0.3]], rtol=1e-12)
 
 
 def test_prices_that_clear_are_those_of_the_last_quotes():

@@ -35,8 +35,9 @@ def continuous(
     against the new quantity: who wants 3 kWh says 3 in every round. A quantity of 0 is no quote, and leaves what
     stands. The prices that clear the market are in the result those that clear the last quotes.
 
-    Individually rational, strongly budget balanced; not truthful; what it leaves of the gains from trade depends on the
-    order of arrival. A loop over arrivals, vectorised over markets: O(N√N) a market, see `LimitOrderBook`.
+    Individually rational, strongly budget balanced; not truthful in price, and with several rounds not in quantity
+    either; what it leaves of the gains from trade depends on the order of arrival. A loop over arrivals, vectorised
+    over markets: O(N√N) a market, see `LimitOrderBook`.
 
     Parameters
     ----------
