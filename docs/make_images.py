@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from draw_examples import draw_examples
 
 import p2p_market
 from p2p_market.analysis.zero_intelligence import GODE_SUNDER_1993, call_once, shout
@@ -84,3 +85,4 @@ if __name__ == "__main__":
     draw_market(IMAGES / "market.png")
     draw_savings(IMAGES / "savings.png")
     draw_zero_intelligence(IMAGES / "zero_intelligence.png")
+    draw_examples()

@@ -43,5 +43,5 @@ def fold_rounds(rules: AuctionRules, clearing: Clearing) -> Clearing:
         clearing,
         filled=filled,
         payment=payment,
-        unit_price=np.where(has_traded, payment / np.where(has_traded, filled, 1.0), np.nan),
+        charged_price=np.where(has_traded, payment / np.where(has_traded, filled, 1.0), np.nan),
     )
