@@ -67,7 +67,9 @@ def clear(
     retail_price, feed_in_price
         Broadcastable to ``(..., N)``, or one a market ``(...,)`` [$/kWh]; pool rules need both.
     household
-        ``(N,)`` index of the household that placed each order; by default order *i* is household *i*'s.
+        ``(N,)`` index of the household that placed each order; by default order *i* is household *i*'s. Where
+        ``continuous`` has ``rounds=R``, orders stand round by round, and by default the households stand in the same
+        order in each: the ``N = R · households`` columns are ``reshape(..., R, households)``, and so is the result.
     seed, rng
         Randomness for rules that draw lots: a seed gives every market a stream of its own, so that a market's result
         does not depend on how many others are cleared beside it; a generator is drawn from as it is.
