@@ -43,7 +43,8 @@ class Feature:
     Parameters
     ----------
     read
-        From the state and the scales to values that broadcast to ``(B, N)``, in units of the scales.
+        From the state and the scales to values in units of the scales: ``(B, N)``, or ``(B, 1)`` where all households
+        of a market read the same.
     low, high
         Declared bounds; values beyond are clipped, and counted.
     unit
@@ -52,6 +53,8 @@ class Feature:
         ``"own"``: the household alone knows it; ``"all"``: the whole market does.
     summary
         One line for lists and docs.
+    can_exceed
+        Whether a value can lie beyond the bounds at all; where none can, nobody looks.
     """
 
     read: Callable[[MarketState, ObservationScales], FloatArray | Float32Array]
@@ -60,6 +63,7 @@ class Feature:
     unit: str
     known_to: Literal["own", "all"]
     summary: str
+    can_exceed: bool = True
 
     @property
     def is_common(self) -> bool:
@@ -98,7 +102,7 @@ def _last_price_in_band(state: MarketState, scales: ObservationScales) -> FloatA
 
 
 def _last_traded(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    traded: FloatArray = np.where(state.traded[:, None] > 0.0, 1.0, 0.0)
+    traded: FloatArray = (state.traded[:, None] > 0.0).astype(np.float64)
     return traded
 
 
@@ -107,18 +111,18 @@ def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:
     return volume
 
 
-def _calendar_feature(column: int) -> Callable[[MarketState, ObservationScales], Float32Array]:
-    return _CalendarColumn(column)
-
-
 @dataclass(frozen=True)
 class _CalendarColumn:
+    """Reads one column of the calendar; an observer that sees several reads them at once."""
+
     column: int
 
     def __call__(self, state: MarketState, scales: ObservationScales) -> Float32Array:
-        rows = np.minimum(state.row, len(scales.calendar) - 1)  # an episode may end with the data
-        values: Float32Array = scales.calendar[rows, self.column]
-        return values[:, None]
+        return _calendar_rows(state, scales)[:, self.column, None]
+
+
+def _calendar_rows(state: MarketState, scales: ObservationScales) -> Float32Array:
+    return scales.calendar.take(state.row, axis=0, mode="clip")  # an episode may end with the data
 
 
 _REFERENCE_POWER = "reference power"
@@ -132,14 +136,18 @@ FEATURES: Registry[Feature] = Registry(
         "net_load": Feature(
             _net_load, -1.0, 1.0, _REFERENCE_POWER, "own", "own demand less PV of the coming interval, > 0 needs energy"
         ),
-        "retail_price": Feature(_retail_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own retail price"),
-        "feed_in_price": Feature(_feed_in_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own feed-in price"),
-        "hour_sine": Feature(_calendar_feature(0), -1.0, 1.0, "1", "all", "sine of the hour of the day"),
-        "hour_cosine": Feature(_calendar_feature(1), -1.0, 1.0, "1", "all", "cosine of the hour of the day"),
-        "weekday_sine": Feature(_calendar_feature(2), -1.0, 1.0, "1", "all", "sine of the day of the week"),
-        "weekday_cosine": Feature(_calendar_feature(3), -1.0, 1.0, "1", "all", "cosine of the day of the week"),
-        "season_sine": Feature(_calendar_feature(4), -1.0, 1.0, "1", "all", "sine of the day of the year"),
-        "season_cosine": Feature(_calendar_feature(5), -1.0, 1.0, "1", "all", "cosine of the day of the year"),
+        "retail_price": Feature(
+            _retail_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own retail price", can_exceed=False
+        ),
+        "feed_in_price": Feature(
+            _feed_in_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own feed-in price", can_exceed=False
+        ),
+        "hour_sine": Feature(_CalendarColumn(0), -1.0, 1.0, "1", "all", "sine of the hour of the day"),
+        "hour_cosine": Feature(_CalendarColumn(1), -1.0, 1.0, "1", "all", "cosine of the hour of the day"),
+        "weekday_sine": Feature(_CalendarColumn(2), -1.0, 1.0, "1", "all", "sine of the day of the week"),
+        "weekday_cosine": Feature(_CalendarColumn(3), -1.0, 1.0, "1", "all", "cosine of the day of the week"),
+        "season_sine": Feature(_CalendarColumn(4), -1.0, 1.0, "1", "all", "sine of the day of the year"),
+        "season_cosine": Feature(_CalendarColumn(5), -1.0, 1.0, "1", "all", "cosine of the day of the year"),
         "last_price": Feature(
             _last_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "all", "published price of the last interval, 0 without trade"
         ),
@@ -182,6 +190,31 @@ PRESETS: Registry[ObservationPreset] = Registry(
 )
 
 
+class _Columns:
+    """Some columns of an observation that are written together, from values ``(K, B, N)`` or ``(K, B, 1)``."""
+
+    def __init__(self, features: Sequence[Feature], places: list[int]) -> None:
+        self.features = tuple(features[i] for i in places)
+        self.places = _as_slice(places)
+        self._low = np.array([feature.low for feature in self.features])[:, None, None]
+        self._high = np.array([feature.high for feature in self.features])[:, None, None]
+
+    def clip(self, values: FloatArray, clipped: IntArray) -> FloatArray:
+        """Return the values inside their bounds, and count in ``clipped`` (B, N) those that were not."""
+        inside: FloatArray = np.minimum(np.maximum(values, self._low), self._high)
+        beyond = inside != values
+        if np.count_nonzero(beyond):
+            clipped += np.count_nonzero(beyond, axis=0)
+        return inside
+
+
+def _as_slice(places: list[int]) -> slice | list[int]:
+    """Neighbours as a slice, which NumPy reads and writes in place."""
+    if places and places == list(range(places[0], places[-1] + 1)):
+        return slice(places[0], places[-1] + 1)
+    return places
+
+
 class Observer:
     """Writes the observations of all households of all markets into one array.
 
@@ -217,6 +250,22 @@ class Observer:
         self.high = np.array([feature.high for feature in self.features], dtype=np.float32)
         self._own = [i for i, feature in enumerate(self.features) if not feature.is_common]
         self._common = [i for i, feature in enumerate(self.features) if feature.is_common]
+        self._within = [i for i in self._own if not self.features[i].can_exceed]
+        self._checked = _Columns(self.features, [i for i in self._own if self.features[i].can_exceed])
+        self._shared = _Columns(self.features, self._common)
+        calendar = [
+            (place, feature.read.column)
+            for place, feature in enumerate(self._shared.features)
+            if isinstance(feature.read, _CalendarColumn)
+        ]
+        self._calendar_places = _as_slice([place for place, _ in calendar])
+        self._calendar_columns = _as_slice([column for _, column in calendar])
+        self._has_calendar = bool(calendar)
+        self._published = [
+            (place, feature)
+            for place, feature in enumerate(self._shared.features)
+            if not isinstance(feature.read, _CalendarColumn)
+        ]
 
     def column(self, name: str) -> int:
         """Place of a feature in an observation.
@@ -232,13 +281,23 @@ class Observer:
 
     def observe(self, state: MarketState, scales: ObservationScales, out: Float32Array) -> IntArray:
         """Write observations ``(B, N, F)`` into ``out`` and return how many values were clipped, ``(B, N)``."""
-        clipped = np.zeros(out.shape[:2], dtype=np.int64)
-        for column, feature in enumerate(self.features):
-            values = feature.read(state, scales)
-            np.clip(values, feature.low, feature.high, out=out[..., column], casting="same_kind")
-            beyond = (values < feature.low) | (values > feature.high)
-            if beyond.any():
-                clipped += beyond
+        num_markets, num_households = out.shape[:2]
+        clipped = np.zeros((num_markets, num_households), dtype=np.int64)
+        for i in self._within:
+            out[..., i] = self.features[i].read(state, scales)
+        if self._checked.features:
+            own = np.empty((len(self._checked.features), num_markets, num_households))
+            for values, feature in zip(own, self._checked.features, strict=True):
+                values[...] = feature.read(state, scales)
+            out[..., self._checked.places] = self._checked.clip(own, clipped).transpose(1, 2, 0)
+        if self._common:
+            # a row a feature and a column a market, as the own features have it: what all share is worked out once
+            common = np.empty((len(self._common), num_markets, 1))
+            if self._has_calendar:
+                common[self._calendar_places, :, 0] = _calendar_rows(state, scales).T[self._calendar_columns]
+            for place, feature in self._published:
+                common[place] = feature.read(state, scales)[:, :1]
+            out[..., self._shared.places] = self._shared.clip(common, clipped).transpose(1, 2, 0)
         return clipped
 
     def state_bounds(self, num_households: int) -> tuple[Float32Array, Float32Array]:
