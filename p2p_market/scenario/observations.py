@@ -10,7 +10,7 @@ import numpy as np
 
 from p2p_market.errors import ConfigError, suggest
 from p2p_market.registry import Registry
-from p2p_market.types import Float32Array, FloatArray, IntArray
+from p2p_market.types import AnyArray, Float32Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from p2p_market.data.calendar import Calendar
@@ -190,31 +190,6 @@ PRESETS: Registry[ObservationPreset] = Registry(
 )
 
 
-class _Columns:
-    """Some columns of an observation that are written together, from values ``(K, B, N)`` or ``(K, B, 1)``."""
-
-    def __init__(self, features: Sequence[Feature], places: list[int]) -> None:
-        self.features = tuple(features[i] for i in places)
-        self.places = _as_slice(places)
-        self._low = np.array([feature.low for feature in self.features])[:, None, None]
-        self._high = np.array([feature.high for feature in self.features])[:, None, None]
-
-    def clip(self, values: FloatArray, clipped: IntArray) -> FloatArray:
-        """Return the values inside their bounds, and count in ``clipped`` (B, N) those that were not."""
-        inside: FloatArray = np.minimum(np.maximum(values, self._low), self._high)
-        beyond = inside != values
-        if np.count_nonzero(beyond):
-            clipped += np.count_nonzero(beyond, axis=0)
-        return inside
-
-
-def _as_slice(places: list[int]) -> slice | list[int]:
-    """Neighbours as a slice, which NumPy reads and writes in place."""
-    if places and places == list(range(places[0], places[-1] + 1)):
-        return slice(places[0], places[-1] + 1)
-    return places
-
-
 class Observer:
     """Writes the observations of all households of all markets into one array.
 
@@ -250,22 +225,15 @@ class Observer:
         self.high = np.array([feature.high for feature in self.features], dtype=np.float32)
         self._own = [i for i, feature in enumerate(self.features) if not feature.is_common]
         self._common = [i for i, feature in enumerate(self.features) if feature.is_common]
-        self._within = [i for i in self._own if not self.features[i].can_exceed]
-        self._checked = _Columns(self.features, [i for i in self._own if self.features[i].can_exceed])
-        self._shared = _Columns(self.features, self._common)
-        calendar = [
-            (place, feature.read.column)
-            for place, feature in enumerate(self._shared.features)
-            if isinstance(feature.read, _CalendarColumn)
-        ]
+        self._common_places = _as_slice(self._common)
+        self._common_low = np.array([self.features[i].low for i in self._common])
+        self._common_high = np.array([self.features[i].high for i in self._common])
+        reads = [self.features[i].read for i in self._common]
+        calendar = [(place, read.column) for place, read in enumerate(reads) if isinstance(read, _CalendarColumn)]
+        self._has_calendar = bool(calendar)
         self._calendar_places = _as_slice([place for place, _ in calendar])
         self._calendar_columns = _as_slice([column for _, column in calendar])
-        self._has_calendar = bool(calendar)
-        self._published = [
-            (place, feature)
-            for place, feature in enumerate(self._shared.features)
-            if not isinstance(feature.read, _CalendarColumn)
-        ]
+        self._published = [(place, read) for place, read in enumerate(reads) if not isinstance(read, _CalendarColumn)]
 
     def column(self, name: str) -> int:
         """Place of a feature in an observation.
@@ -281,24 +249,33 @@ class Observer:
 
     def observe(self, state: MarketState, scales: ObservationScales, out: Float32Array) -> IntArray:
         """Write observations ``(B, N, F)`` into ``out`` and return how many values were clipped, ``(B, N)``."""
-        num_markets, num_households = out.shape[:2]
-        clipped = np.zeros((num_markets, num_households), dtype=np.int64)
-        for i in self._within:
-            out[..., i] = self.features[i].read(state, scales)
-        if self._checked.features:
-            own = np.empty((len(self._checked.features), num_markets, num_households))
-            for values, feature in zip(own, self._checked.features, strict=True):
-                values[...] = feature.read(state, scales)
-            out[..., self._checked.places] = self._checked.clip(own, clipped).transpose(1, 2, 0)
+        clipped = np.zeros(out.shape[:2], dtype=np.int64)
+        for column in self._own:
+            feature = self.features[column]
+            values: AnyArray = feature.read(state, scales)
+            if feature.can_exceed:
+                beyond = (values < feature.low) | (values > feature.high)
+                if np.count_nonzero(beyond):
+                    clipped += beyond
+                    values = np.clip(values, feature.low, feature.high)
+            out[..., column] = values
         if self._common:
-            # a row a feature and a column a market, as the own features have it: what all share is worked out once
-            common = np.empty((len(self._common), num_markets, 1))
-            if self._has_calendar:
-                common[self._calendar_places, :, 0] = _calendar_rows(state, scales).T[self._calendar_columns]
-            for place, feature in self._published:
-                common[place] = feature.read(state, scales)[:, :1]
-            out[..., self._shared.places] = self._shared.clip(common, clipped).transpose(1, 2, 0)
+            common = self._read_common(state, scales)
+            beyond = (common < self._common_low) | (common > self._common_high)
+            if np.count_nonzero(beyond):
+                clipped += np.count_nonzero(beyond, axis=1)[:, None]
+                common = np.clip(common, self._common_low, self._common_high)
+            out[..., self._common_places] = common[:, None]
         return clipped
+
+    def _read_common(self, state: MarketState, scales: ObservationScales) -> FloatArray:
+        """``(B, C)`` what all households of a market read the same, worked out once a market."""
+        common = np.empty((len(state.row), len(self._common)))
+        if self._has_calendar:
+            common[:, self._calendar_places] = _calendar_rows(state, scales)[:, self._calendar_columns]
+        for place, read in self._published:
+            common[:, place : place + 1] = read(state, scales)[:, :1]
+        return common
 
     def state_bounds(self, num_households: int) -> tuple[Float32Array, Float32Array]:
         """Lower and upper bounds of a market's state vector."""
@@ -312,6 +289,13 @@ class Observer:
         num_markets = observations.shape[0]
         own = observations[..., self._own].reshape(num_markets, -1)
         return np.concatenate([own, observations[:, 0, self._common]], axis=1)
+
+
+def _as_slice(places: list[int]) -> slice | list[int]:
+    """Neighbours as a slice, which NumPy reads and writes in place."""
+    if places and places == list(range(places[0], places[-1] + 1)):
+        return slice(places[0], places[-1] + 1)
+    return places
 
 
 def calendar_table(calendar: Calendar) -> Float32Array:
