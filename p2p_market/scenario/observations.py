@@ -91,38 +91,28 @@ def _feed_in_price(state: MarketState, scales: ObservationScales) -> FloatArray:
     return state.feed_in_price / scales.price
 
 
-def _last_price(state: MarketState, scales: ObservationScales) -> FloatArray:
-    price: FloatArray = state.published_price[:, None] / scales.price
-    return price
+def _calendar(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    return scales.calendar.take(state.row, axis=0, mode="clip")  # an episode may end with the data
 
 
-def _last_price_in_band(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    position: FloatArray = state.published_position[:, None]
-    return position
-
-
-def _last_traded(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    traded: FloatArray = (state.traded[:, None] > 0.0).astype(np.float64)
-    return traded
-
-
-def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:
-    volume: FloatArray = state.traded[:, None] / (scales.energy * state.net_load.shape[1])
-    return volume
+def _published(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    published = np.empty((len(state.row), 4))
+    published[:, 0] = state.published_price / scales.price
+    published[:, 1] = state.published_position
+    published[:, 2] = state.traded > 0.0
+    published[:, 3] = state.traded / (scales.energy * state.net_load.shape[1])
+    return published
 
 
 @dataclass(frozen=True)
-class _CalendarColumn:
-    """Reads one column of the calendar; an observer that sees several reads them at once."""
+class _Column:
+    """One column of a table ``(B, K)``; an observer that sees several columns reads the table once."""
 
-    column: int
+    table: Callable[[MarketState, ObservationScales], FloatArray | Float32Array]
+    place: int
 
-    def __call__(self, state: MarketState, scales: ObservationScales) -> Float32Array:
-        return _calendar_rows(state, scales)[:, self.column, None]
-
-
-def _calendar_rows(state: MarketState, scales: ObservationScales) -> Float32Array:
-    return scales.calendar.take(state.row, axis=0, mode="clip")  # an episode may end with the data
+    def __call__(self, state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+        return self.table(state, scales)[:, self.place, None]
 
 
 _REFERENCE_POWER = "reference power"
@@ -142,26 +132,33 @@ FEATURES: Registry[Feature] = Registry(
         "feed_in_price": Feature(
             _feed_in_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own feed-in price", can_exceed=False
         ),
-        "hour_sine": Feature(_CalendarColumn(0), -1.0, 1.0, "1", "all", "sine of the hour of the day"),
-        "hour_cosine": Feature(_CalendarColumn(1), -1.0, 1.0, "1", "all", "cosine of the hour of the day"),
-        "weekday_sine": Feature(_CalendarColumn(2), -1.0, 1.0, "1", "all", "sine of the day of the week"),
-        "weekday_cosine": Feature(_CalendarColumn(3), -1.0, 1.0, "1", "all", "cosine of the day of the week"),
-        "season_sine": Feature(_CalendarColumn(4), -1.0, 1.0, "1", "all", "sine of the day of the year"),
-        "season_cosine": Feature(_CalendarColumn(5), -1.0, 1.0, "1", "all", "cosine of the day of the year"),
+        "hour_sine": Feature(_Column(_calendar, 0), -1.0, 1.0, "1", "all", "sine of the hour of the day"),
+        "hour_cosine": Feature(_Column(_calendar, 1), -1.0, 1.0, "1", "all", "cosine of the hour of the day"),
+        "weekday_sine": Feature(_Column(_calendar, 2), -1.0, 1.0, "1", "all", "sine of the day of the week"),
+        "weekday_cosine": Feature(_Column(_calendar, 3), -1.0, 1.0, "1", "all", "cosine of the day of the week"),
+        "season_sine": Feature(_Column(_calendar, 4), -1.0, 1.0, "1", "all", "sine of the day of the year"),
+        "season_cosine": Feature(_Column(_calendar, 5), -1.0, 1.0, "1", "all", "cosine of the day of the year"),
         "last_price": Feature(
-            _last_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "all", "published price of the last interval, 0 without trade"
+            _Column(_published, 0),
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "published price of the last interval, 0 without trade",
         ),
         "last_price_in_band": Feature(
-            _last_price_in_band,
+            _Column(_published, 1),
             -1.0,
             1.0,
             "half the price band",
             "all",
             "the same as a position in its interval's band, as an action states it; 0 without trade",
         ),
-        "last_traded": Feature(_last_traded, 0.0, 1.0, "1", "all", "1 if anything was traded in the last interval"),
+        "last_traded": Feature(
+            _Column(_published, 2), 0.0, 1.0, "1", "all", "1 if anything was traded in the last interval"
+        ),
         "last_volume": Feature(
-            _last_volume, 0.0, 1.0, _REFERENCE_POWER, "all", "energy traded a household in the last interval"
+            _Column(_published, 3), 0.0, 1.0, _REFERENCE_POWER, "all", "energy traded a household in the last interval"
         ),
     },
 )
@@ -229,11 +226,16 @@ class Observer:
         self._common_low = np.array([self.features[i].low for i in self._common])
         self._common_high = np.array([self.features[i].high for i in self._common])
         reads = [self.features[i].read for i in self._common]
-        calendar = [(place, read.column) for place, read in enumerate(reads) if isinstance(read, _CalendarColumn)]
-        self._has_calendar = bool(calendar)
-        self._calendar_places = _as_slice([place for place, _ in calendar])
-        self._calendar_columns = _as_slice([column for _, column in calendar])
-        self._published = [(place, read) for place, read in enumerate(reads) if not isinstance(read, _CalendarColumn)]
+        self._single = [(place, read) for place, read in enumerate(reads) if not isinstance(read, _Column)]
+        columns = [(place, read) for place, read in enumerate(reads) if isinstance(read, _Column)]
+        self._tables = [
+            (
+                table,
+                _as_slice([place for place, read in columns if read.table is table]),
+                _as_slice([read.place for _, read in columns if read.table is table]),
+            )
+            for table in dict.fromkeys(read.table for _, read in columns)
+        ]
 
     def column(self, name: str) -> int:
         """Place of a feature in an observation.
@@ -271,9 +273,9 @@ class Observer:
     def _read_common(self, state: MarketState, scales: ObservationScales) -> FloatArray:
         """``(B, C)`` what all households of a market read the same, worked out once a market."""
         common = np.empty((len(state.row), len(self._common)))
-        if self._has_calendar:
-            common[:, self._calendar_places] = _calendar_rows(state, scales)[:, self._calendar_columns]
-        for place, read in self._published:
+        for table, places, columns in self._tables:
+            common[:, places] = table(state, scales)[:, columns]
+        for place, read in self._single:
             common[:, place : place + 1] = read(state, scales)[:, :1]
         return common
 

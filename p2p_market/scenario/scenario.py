@@ -139,6 +139,8 @@ class AuctionScenario:
             if pv.max() > _MOST_UNITS:
                 self._units = self._units.astype(np.float64)
         self._units[1] = pv.ravel()
+        num_rows, num_homes = container.get_size()
+        self._first_unit = num_homes * np.arange(num_rows)  # where the interval of each row starts in that table
         self._pv_mask = None if street.is_prosumer.all() else street.is_prosumer.astype(np.float64)
         self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
         self._action_space = spaces.Box(-1.0, 1.0, (len(self.action_map.components),), dtype=np.float32)
@@ -198,9 +200,8 @@ class AuctionScenario:
 
         A row past the end of the data reads the last one; only an episode that ends with the data gets there.
         """
-        rows = np.minimum(row, len(self.calendar) - 1)
         energy = np.empty((3, *profile.shape))
-        energy[:2] = self._units.take(rows[:, None] * self.data_container.num_households + profile, axis=1)
+        energy[:2] = self._units.take(self._first_unit.take(row, mode="clip")[:, None] + profile, axis=1)
         if self._pv_mask is not None:
             energy[1] *= self._pv_mask
         np.subtract(energy[0], energy[1], out=energy[2])
