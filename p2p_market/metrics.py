@@ -46,7 +46,7 @@ def gains_from_trade(recorder: Recorder) -> Gains:
         traded, quantity = filled[rows], net_load[rows]
         achieved[rows] = (np.where(traded > 0.0, retail[rows], feed_in[rows]) * traded).sum(axis=1)
         value = np.where(quantity > 0.0, retail[rows], feed_in[rows])
-        best[rows] = (value * np.copysign(SortedBook(value, quantity).efficient_fill, quantity)).sum(axis=1)
+        best[rows] = (value * SortedBook(value, quantity).efficient_trade).sum(axis=1)
     return Gains(achieved.reshape(num_intervals, num_markets), best.reshape(num_intervals, num_markets))
 
 
