@@ -255,26 +255,30 @@ class AuctionController:
                 f"action of {name!r} in market {market}, component {component} "
                 f"({action_map.components[component]}), is nan; expected a number from -1 to 1"
             )
-        position, share = action_map.decode(values.clip(-1.0, 1.0))
-        return LearnedBids(position, share, self._learner_index)
+        inside = values.clip(-1.0, 1.0)
+        closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
+        return LearnedBids(*action_map.decode(inside), self._learner_index, closing)
 
     def _scripted_bids(self, state: MarketState) -> list[ScriptedBids]:
         if not self.population.scripted:
             return []
+        num_households, rounds = self.get_size()[1], self.operator.rules.rounds
         draws: FloatArray | None = None
         if any(policy.uses_random_numbers for policy, _ in self.population.scripted):
             if self._policy_draws is None:
-                self._policy_draws = UniformBlocks(self._streams["policy"], self.get_size()[1])
+                self._policy_draws = UniformBlocks(self._streams["policy"], rounds * num_households)
             draws = self._policy_draws.draw(state.elapsed)
         bids = []
-        for policy, slots in self.population.scripted:
-            view = BidView.of(state, slots, draws if policy.uses_random_numbers else None)
-            bids.append(ScriptedBids(*policy.bid(view), slots))
+        for number in range(rounds):
+            own = None if draws is None else draws[:, number * num_households : (number + 1) * num_households]
+            for policy, slots in self.population.scripted:
+                view = BidView.of(state, slots, own if policy.uses_random_numbers else None, number, rounds)
+                bids.append(ScriptedBids(*policy.bid(view), slots, number))
         return bids
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:
             return None
         if self._lots is None:
-            self._lots = UniformBlocks(self._streams["lots"], self.get_size()[1])
+            self._lots = UniformBlocks(self._streams["lots"], self.operator.rules.rounds * self.get_size()[1])
         return self._lots.draw(state.elapsed)

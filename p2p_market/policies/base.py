@@ -24,9 +24,13 @@ class BidView:
     price_high: FloatArray  # (B, 1) [$/kWh]
     published_price: FloatArray  # (B, 1) [$/kWh] of the last interval, 0 without trade
     draws: FloatArray | None  # (B, L) uniform random numbers in [0, 1), where the policy uses any
+    round: int = 0  # of the bidding rounds inside this interval, counted from 0; each asks anew
+    num_rounds: int = 1
 
     @classmethod
-    def of(cls, state: MarketState, households: IntArray, draws: FloatArray | None) -> BidView:
+    def of(
+        cls, state: MarketState, households: IntArray, draws: FloatArray | None, number: int = 0, num_rounds: int = 1
+    ) -> BidView:
         """Take the view of some households from the state of the markets."""
         return cls(
             net_load=state.net_load[:, households],
@@ -36,6 +40,8 @@ class BidView:
             price_high=state.price_high[:, None],
             published_price=state.published_price[:, None],
             draws=None if draws is None else draws[:, households],
+            round=number,
+            num_rounds=num_rounds,
         )
 
 

@@ -23,11 +23,15 @@ class ActionMap:
         From ``(B, L, A)`` actions inside [-1, 1] to position ``(B, L)`` in [-1, 1] and share ``(B, L)`` in [0, 1].
     summary
         One line for lists and docs.
+    decode_closing
+        From the same actions to the position ``(B, L)`` of the last bidding round, for maps that move from one to the
+        other; the position of ``decode`` is that of the first round then.
     """
 
     components: tuple[str, ...]
     decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
     summary: str
+    decode_closing: Callable[[AnyArray], FloatArray] | None = None
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -37,6 +41,10 @@ def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
 
 def _price_quantity(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
     return actions[..., 0].astype(np.float64), 0.5 * (actions[..., 1].astype(np.float64) + 1.0)
+
+
+def _second_price(actions: AnyArray) -> FloatArray:
+    return actions[..., 1].astype(np.float64)
 
 
 ACTION_MAPS: Registry[ActionMap] = Registry(
@@ -49,6 +57,13 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             ("limit price", "quantity"),
             _price_quantity,
             "limit price, and the share of the net load that is offered, -1 nothing, +1 all",
+        ),
+        "price_concession": ActionMap(
+            ("opening limit price", "closing limit price"),
+            _price,
+            "limit price of the first bidding round and of the last, moving evenly in between; the whole net load is "
+            "offered",
+            decode_closing=_second_price,
         ),
     },
 )
