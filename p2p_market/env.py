@@ -108,6 +108,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         self.state_space = controller.model.scenario.get_state_space()
         self._action_shape = action_space.shape
         self._pick = itemgetter(*self.possible_agents)
+        self._nobody = dict.fromkeys(self.possible_agents, False)
 
     @property
     def model(self) -> AuctionModel:
@@ -198,8 +199,8 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         outcome = (
             dict(zip(agents, observations[0], strict=True)),
             dict(zip(agents, result.rewards[0].tolist(), strict=True)),
-            dict.fromkeys(agents, False),
-            dict.fromkeys(agents, truncated),
+            self._nobody.copy(),  # several times as fast as to build it
+            dict.fromkeys(agents, True) if truncated else self._nobody.copy(),
             self._infos(
                 of_learners(transition.settlement.bill)[0].tolist(),
                 of_learners(transition.clearing.filled)[0].tolist(),
@@ -270,11 +271,14 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     def _infos(
         self, bill: list[float], filled: list[float], clipped: list[int], parts: Mapping[str, list[float]]
     ) -> Infos:
+        (first, gains), *others = parts.items()
         infos: Infos = {
-            agent: {"bill": dollars, "filled": energy, "clipped_features": count}
-            for agent, dollars, energy, count in zip(self.possible_agents, bill, filled, clipped, strict=True)
+            agent: {"bill": dollars, "filled": energy, "clipped_features": count, first: gain}
+            for agent, dollars, energy, count, gain in zip(
+                self.possible_agents, bill, filled, clipped, gains, strict=True
+            )
         }
-        for name, values in parts.items():
+        for name, values in others:
             for info, value in zip(infos.values(), values, strict=True):
                 info[name] = value
         return infos
@@ -282,15 +286,13 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
 
 def _join_plain(rows: Sequence[Any], length: int) -> AnyArray | None:
     """Rows of so many floats one after the other; ``None`` if they are anything else, which needs a closer look."""
-    if set(map(type, rows)) != {np.ndarray}:
-        return None
     try:
         if set(map(len, rows)) != {length}:
             return None
-        joined = np.concatenate(rows)
-    except (TypeError, ValueError):  # single numbers, more than one axis, types that do not mix
+        joined: Any = np.concatenate(rows)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # single numbers, several axes, what does not mix
         return None
-    return joined if joined.ndim == 1 and joined.dtype.kind == "f" else None
+    return joined if type(joined) is np.ndarray and joined.ndim == 1 and joined.dtype.kind == "f" else None
 
 
 def _space_of(agent: str, spaces_by_agent: Mapping[str, spaces.Space[Any]]) -> spaces.Space[Any]:
