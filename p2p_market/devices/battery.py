@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from p2p_market.devices.base import DeviceMove, DeviceState
-from p2p_market.types import BoolArray, FloatArray
+from p2p_market.devices.base import DeviceDesign, DeviceMove, DeviceState
+from p2p_market.errors import ConfigError
+from p2p_market.types import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class BatteryDesign(DeviceDesign):
+    """One size of battery.
+
+    Parameters
+    ----------
+    share, owners
+        As of `DeviceDesign`.
+    capacity_kwh
+        Most that is stored.
+    power_kw
+        Most that is taken or given, on the AC side.
+    charge_efficiency, discharge_efficiency
+        Share of the energy that gets through.
+    self_discharge_per_hour
+        Share of the stored energy that is lost in an hour.
+    minimum_share, initial_share
+        Of the capacity: what discharging leaves, and what is stored at the start of an episode.
+    wear_dollars_per_kwh
+        Of energy that passes the AC side, in either direction.
+    """
+
+    owners: Literal["all", "prosumers", "consumers"] = "prosumers"
+    capacity_kwh: float = 10.0
+    power_kw: float = 5.0
+    charge_efficiency: float = 0.95
+    discharge_efficiency: float = 0.95
+    self_discharge_per_hour: float = 0.0
+    minimum_share: float = 0.0
+    initial_share: float = 0.5
+    wear_dollars_per_kwh: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("capacity_kwh", "power_kw"):
+            self.need(name, 0.0, 1e6, above=True)
+        for name in ("charge_efficiency", "discharge_efficiency"):
+            self.need(name, 0.0, 1.0, above=True)
+        for name in ("self_discharge_per_hour", "minimum_share", "initial_share"):
+            self.need(name, 0.0, 1.0)
+        self.need("wear_dollars_per_kwh", 0.0, np.inf)
+        if self.initial_share < self.minimum_share:
+            raise ConfigError(
+                f"initial_share is {self.initial_share!r}, below minimum_share, {self.minimum_share!r}; "
+                "expected a battery that starts with what it has to keep, or more"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +102,30 @@ class Batteries:
     wear_cost: FloatArray
     interval_hours: float = 0.5
     units_per_kwh: int = 1000
+
+    @classmethod
+    def of_designs(
+        cls, designs: Sequence[BatteryDesign], design_of: IntArray, interval_hours: float, units_per_kwh: int
+    ) -> Batteries:
+        """Batteries of a street from designs and which of them each household ``(N,)`` has, -1 for none."""
+
+        def column(name: str, of_nobody: float) -> FloatArray:
+            return np.array([*(getattr(design, name) for design in designs), of_nobody], dtype=np.float64)[design_of]
+
+        capacity, power = column("capacity_kwh", 0.0), column("power_kw", 0.0)
+        return cls(
+            capacity=capacity,
+            charge_power=power,
+            discharge_power=power,
+            charge_efficiency=column("charge_efficiency", 1.0),
+            discharge_efficiency=column("discharge_efficiency", 1.0),
+            self_discharge=column("self_discharge_per_hour", 0.0),
+            minimum=capacity * column("minimum_share", 0.0),
+            initial=capacity * column("initial_share", 0.0),
+            wear_cost=column("wear_dollars_per_kwh", 0.0),
+            interval_hours=interval_hours,
+            units_per_kwh=units_per_kwh,
+        )
 
     @cached_property
     def owners(self) -> BoolArray:
@@ -107,6 +182,7 @@ class Batteries:
         return DeviceMove(
             state={"stored": stored},
             energy=energy,
+            default_energy=np.zeros_like(energy),  # left alone it is idle
             cut=np.where(self.owners, wanted - energy, 0.0),
             cost=np.abs(energy) * self.wear_cost,
         )
@@ -116,7 +192,7 @@ class Batteries:
         rated = np.where(energy > 0.0, self.largest_charge, self.largest_discharge)
         return np.clip(energy / np.where(rated > 0.0, rated, 1.0), -1.0, 1.0) * (rated > 0.0)
 
-    def missing_charge_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
+    def end_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
         """What charge that is missing against the start of the episode is worth ``(B, N)`` [$]; excess is worth nothing.
 
         Parameters
