@@ -193,7 +193,7 @@ class Batteries:
         return np.clip(energy / np.where(rated > 0.0, rated, 1.0), -1.0, 1.0) * (rated > 0.0)
 
     def end_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
-        """What charge that is missing against the start of the episode is worth ``(B, N)`` [$]; excess is worth nothing.
+        """What charge that is missing against the start is worth ``(B, N)`` [$]; excess is worth nothing.
 
         Parameters
         ----------

@@ -35,8 +35,10 @@ class Dispatch:
     @property
     def cut(self) -> FloatArray:
         """``(B, N)`` [kWh] of all requests that was not possible, without sign."""
-        cuts = [np.abs(move.cut) for move in self.moves.values()]
-        return np.sum(cuts, axis=0)
+        total = np.zeros_like(self.net_load)
+        for move in self.moves.values():
+            total += np.abs(move.cut)
+        return total
 
 
 class Fleet:
