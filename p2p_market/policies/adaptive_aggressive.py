@@ -30,7 +30,7 @@ class AdaptiveAggressive(Policy):
     at -1 it insists on the far end, at 0 it bids the estimate, at 1 its value. After an interval with the published
     price :math:`q`, the aggressiveness that would have bid :math:`q` is :math:`r_q`, and
 
-    .. math:: r \leftarrow r + \beta_1 ((1 \pm \lambda_r) r_q \pm \lambda_a - r),
+    .. math:: r \leftarrow r + \beta_1 (r_q \pm (\lambda_r |r_q| + \lambda_a) - r),
 
     minus where the own price was better than :math:`q`, or was :math:`q` and the order was wholly filled; plus where it
     was not. The curve's :math:`\theta` follows the volatility of prices,
@@ -43,9 +43,11 @@ class AdaptiveAggressive(Policy):
 
     The published rule steps from the best quote of a continuous auction towards its target; a sealed bid is the target
     itself. One published price an interval stands for the transactions, and an interval without trade for the refusal
-    of the own order: aggressiveness rises. Prices are remembered as places in their own band, since the band moves
-    with the tariffs; before any trade the estimate is the band's middle. Volatility is in shares of the band, where
-    Smith's is in shares of :math:`p^*`, and one :math:`\theta` serves both sides of :math:`r = 0`.
+    of the own order: aggressiveness rises. The published aim is :math:`(1 \pm \lambda_r) r_q \pm \lambda_a`, by which a
+    passive household that is to bid more would bid less; hence the absolute value. Prices are remembered as places in
+    their own band, since the band moves with the tariffs; before any trade the estimate is the band's middle.
+    Volatility is in shares of the band, where Smith's is in shares of :math:`p^*`, and one :math:`\theta` serves both
+    sides of :math:`r = 0`.
 
     Parameters
     ----------
@@ -134,7 +136,7 @@ class AdaptiveAggressive(Policy):
         distance = np.abs(last - base) / np.where(reach > 0.0, reach, 1.0)
         needed = _inverse_curve(np.where(reach > 0.0, np.minimum(distance, 1.0), 0.0), theta)
         needed = np.where(below, -needed, needed)
-        aim = (1.0 + sign * self.relative_step) * needed + sign * self.absolute_step
+        aim = needed + sign * (self.relative_step * np.abs(needed) + self.absolute_step)
         present = of_role(memory["aggressiveness"], view)
         aggressiveness = np.clip(present + memory["rate"][:, 0] * (aim - present), -1.0, 1.0)
 

@@ -47,7 +47,7 @@ class GjerstadDickhaut(Policy):
        sections 2 and 3.
     """
 
-    num_intervals: int = 1
+    num_intervals: int = 5
     num_prices: int = 101
 
     reads_book = True

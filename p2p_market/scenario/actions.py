@@ -23,11 +23,15 @@ class ActionMap:
         From ``(B, L, A)`` actions inside [-1, 1] to position ``(B, L)`` in [-1, 1] and share ``(B, L)`` in [0, 1].
     summary
         One line for lists and docs.
+    encode
+        The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
+        ``None`` where there is none.
     """
 
     components: tuple[str, ...]
     decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
     summary: str
+    encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -39,16 +43,28 @@ def _price_quantity(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
     return actions[..., 0].astype(np.float64), 0.5 * (actions[..., 1].astype(np.float64) + 1.0)
 
 
+def _to_price(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the whole net load is offered)
+    return position[..., None]
+
+
+def _to_price_quantity(position: FloatArray, share: FloatArray) -> FloatArray:
+    return np.stack([position, 2.0 * share - 1.0], axis=-1)
+
+
 ACTION_MAPS: Registry[ActionMap] = Registry(
     "action map",
     {
         "price": ActionMap(
-            ("limit price",), _price, "limit price, -1 low end of the band, +1 high end; the whole net load is offered"
+            ("limit price",),
+            _price,
+            "limit price, -1 low end of the band, +1 high end; the whole net load is offered",
+            _to_price,
         ),
         "price_quantity": ActionMap(
             ("limit price", "quantity"),
             _price_quantity,
             "limit price, and the share of the net load that is offered, -1 nothing, +1 all",
+            _to_price_quantity,
         ),
     },
 )

@@ -107,6 +107,16 @@ def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:
     return volume
 
 
+def _band_low(state: MarketState, scales: ObservationScales) -> FloatArray:
+    price: FloatArray = state.price_low[:, None] / scales.price
+    return price
+
+
+def _band_high(state: MarketState, scales: ObservationScales) -> FloatArray:
+    price: FloatArray = state.price_high[:, None] / scales.price
+    return price
+
+
 def _calendar_feature(column: int) -> Callable[[MarketState, ObservationScales], Float32Array]:
     return _CalendarColumn(column)
 
@@ -154,6 +164,17 @@ FEATURES: Registry[Feature] = Registry(
         "last_traded": Feature(_last_traded, 0.0, 1.0, "1", "all", "1 if anything was traded in the last interval"),
         "last_volume": Feature(
             _last_volume, 0.0, 1.0, _REFERENCE_POWER, "all", "energy traded a household in the last interval"
+        ),
+        "band_low": Feature(
+            _band_low,
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "low end of the price band: the street's lowest feed-in price",
+        ),
+        "band_high": Feature(
+            _band_high, 0.0, 1.0, _TOP_RETAIL_PRICE, "all", "high end of the price band: its highest retail price"
         ),
     },
 )
