@@ -47,6 +47,13 @@ class ObservingPolicy:
     """A policy that bids from observations; made by `p2p_market.policies.as_callable`.
 
     It remembers what its policy remembers, for the agents that it is called with: one agent, or always the same batch.
+
+    Attributes
+    ----------
+    policy
+        The policy, with its options.
+    memory
+        What it remembers; ``None`` before the first call of an episode.
     """
 
     def __init__(self, name: str, policy: Policy, env: MadeOfController, seed: int) -> None:
@@ -69,7 +76,7 @@ class ObservingPolicy:
         """
         if seed is not None or not hasattr(self, "_rng"):
             self._rng = np.random.default_rng(self._seed if seed is None else whole_number("the seed", seed, 0))
-        self._memory: Memory | None = None
+        self.memory: Memory | None = None
         self._last: tuple[BidView, FloatArray, FloatArray] | None = None
 
     def __call__(self, observation: npt.ArrayLike, info: Mapping[str, Any] | None = None) -> Float32Array:
@@ -103,12 +110,12 @@ class ObservingPolicy:
         lead = values.shape[:-1]
         values = values.reshape(1, 1, -1) if values.ndim == 1 else values.reshape(-1, *values.shape[-2:])
         view = self._view(values)
-        if self._memory is None:
+        if self.memory is None:
             draws = self._rng.random((len(values), self.policy.num_start_draws, values.shape[1]))
-            self._memory = self.policy.start(draws, self._scenario.num_households)
+            self.memory = self.policy.start(draws, self._scenario.num_households)
         elif self._last is not None:
-            self._memory = self._learn(view, self._memory, info)
-        price, quantity = self.policy.bid(view, self._memory)
+            self.memory = self._learn(view, self.memory, info)
+        price, quantity = self.policy.bid(view, self.memory)
         if self.policy.learns and not self._rules.is_pool:
             self._last = view, self._rules.round_price(price, quantity > 0.0), self._rules.order_size(quantity)
         return self._encode(view, price, quantity).reshape(*lead, -1)
@@ -180,11 +187,16 @@ class ObservingPolicy:
                 f"policy {self._name!r} learns from its fills; call it with the info that came with the observation, "
                 "which has 'filled'"
             )
-        filled: AnyArray = as_numbers("info['filled'] is", info["filled"])
+        given: AnyArray = as_numbers("info['filled'] is", info["filled"])
+        filled = np.broadcast_to(given.astype(np.float64), price.shape)
+        # actions and observations are float32, so the true order may be a tick and an energy unit less than the bid:
+        # what is as close as that to the last price, or to a whole fill, is equal to it
+        near_price = np.abs(price - view.published_price) <= 1.5 * (self._rules.price_tick or 1e-6)
+        near_fill = np.abs(filled - quantity) <= 1.5 * (self._rules.energy_unit or 1e-6)
         outcome = Outcome(
-            price=price,
-            quantity=quantity,
-            filled=np.broadcast_to(filled.astype(np.float64), price.shape),
+            price=np.where(near_price, view.published_price, price),
+            quantity=np.where(near_fill, filled, quantity),
+            filled=filled,
             published_price=view.published_price,
             published_volume=view.published_volume,
         )
