@@ -49,6 +49,7 @@ class Followers:
         self._num_draws = max((policy.num_draws for policy, _ in self.groups), default=0)
         self._num_start_draws = max((policy.num_start_draws for policy, _ in self.groups), default=0)
         self._blocks: UniformBlocks | None = None
+        self._learns = any(policy.learns for policy, _ in self.groups)
         self._views: list[BidView] = []
 
     def reset(self, streams: MarketStreams, mask: BoolArray | None = None, *, reseeded: bool = False) -> None:
@@ -103,7 +104,7 @@ class Followers:
         following
             The state after it, with what was published.
         """
-        if self._rules.is_pool:
+        if self._rules.is_pool or not self._learns:
             return
         orders, filled = transition.orders, transition.clearing.filled
         book = PublishedBook(orders.price, orders.quantity, filled)

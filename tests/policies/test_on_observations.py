@@ -137,8 +137,7 @@ def test_options_are_taken() -> None:
         (
             "truthful",
             {"scenario.observation": ["demand", "retail_price"]},
-            "policy 'truthful' on observations needs the features pv, feed_in_price, which scenario.observation "
-            "does not have; it has: demand, retail_price",
+            "needs the features pv, feed_in_price, which scenario.observation does not have; it has: demand, retail",
         ),
         (
             "truthful",
