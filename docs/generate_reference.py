@@ -1,7 +1,7 @@
-"""Writes docs/reference.md from the code: every registered part and every configuration key.
+"""Writes docs/reference.md from the code, and the table of promises into every page of docs/mechanisms.
 
 python docs/generate_reference.py            # write
-python docs/generate_reference.py --check    # only say whether the file is up to date
+python docs/generate_reference.py --check    # only say whether the files are up to date
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 TARGET = Path(__file__).with_name("reference.md")
+PAGES = Path(__file__).with_name("mechanisms")
+BEGIN, END = "<!-- properties: begin -->\n", "<!-- properties: end -->\n"
 
 _HEADER = """\
 # Reference
@@ -37,9 +39,10 @@ _PROMISES = """
 What the columns say is declared beside each mechanism and tested in both directions: a promise holds on every drawn
 book, and for a promise that is not made there is a book on which it fails. Budget, before fees: *strong* payments sum
 to 0, *weak* the operator never pays, *deficit* it never earns, *grid* payments sum to what the pool pays the grid.
-Truthful: no other report of a household with one order and one value a kWh gains, whatever the others report; under a
-pool rule what is not reported is settled with the grid. Pool rules are individually rational against the grid alone,
-where all have one tariff. All are equivariant to the scale of prices and of quantities.
+Truthful: no other report of a household with one order and one value a kWh gains, its other report being true, whatever
+the others report; under a pool rule all have one tariff, and what is not reported is settled with the grid. Pool rules
+are individually rational against the grid alone, where all have one tariff. All are equivariant to the scale of prices
+and of quantities.
 """
 
 
@@ -56,11 +59,13 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def yes(promise: bool) -> str:
+    """A promise as a word."""
+    return "yes" if promise else "no"
+
+
 def mechanisms() -> str:
     """Mechanisms with what they promise."""
-
-    def yes(promise: bool) -> str:
-        return "yes" if promise else "no"
 
     def truthful(promises: Promises, is_pool: bool) -> str:
         price = "not asked" if is_pool else yes(promises.truthful_in_price)
@@ -73,7 +78,7 @@ def mechanisms() -> str:
         options = ", ".join(f"`{option}={default!r}`" for option, default in entry.options.items())
         rows.append(
             [
-                f"`{name}`",
+                f"[`{name}`](mechanisms/{name}.md)",
                 entry.summary,
                 options,
                 yes(promises.individually_rational),
@@ -98,6 +103,57 @@ def mechanisms() -> str:
         "draws lots",
     ]
     return table(header, rows) + _PROMISES
+
+
+_BUDGETS = {
+    "strong": "payments sum to 0",
+    "weak": "the operator never pays",
+    "deficit": "the operator never earns, and may have to pay",
+    "grid": "payments sum to what the pool pays the grid",
+}
+
+
+def properties(name: str) -> str:
+    """What one mechanism promises, in words, and its options."""
+    entry = MECHANISMS[name]
+    promises, is_pool = entry.promises, entry.is_pool
+    rational = "nobody loses against its own report"
+    if is_pool:
+        rational = "under one tariff nobody is worse off than with the grid alone"
+    price = ("not asked", "no prices are bid") if is_pool else (yes(promises.truthful_in_price), "no other price gains")
+    quantity = yes(promises.truthful_in_quantity), "at the true price, no other quantity gains"
+    if is_pool:
+        quantity = quantity[0], "under one tariff, with the rest settled with the grid, no other quantity gains"
+    if promises.unit_lots:
+        quantity = "one lot", "every order is of one size, and none other can be named"
+    lots = ("no", "nothing is left to chance")
+    if promises.uses_random_numbers:
+        lots = "always", "random numbers are needed: `seed=` or `rng=`; the laws hold for every draw"
+    elif entry.takes_lots:
+        lots = "if given", "random numbers are used where there are any"
+    options = "; ".join(f"`{option}={default!r}`" for option, default in entry.options.items())
+    rows = [
+        ["individually rational", yes(promises.individually_rational), rational],
+        ["budget, before fees", promises.budget, _BUDGETS[promises.budget]],
+        ["efficient on reports", yes(promises.efficient), "the welfare of the reports is as large as it can be"],
+        ["truthful in price", *price],
+        ["truthful in quantity", *quantity],
+        ["independent of order", yes(promises.order_independent), "how the arrays are sorted does not matter"],
+        [
+            "independent of splitting",
+            yes(promises.split_independent),
+            "an order in two parts of two traders is the same",
+        ],
+        ["draws lots", *lots],
+        ["options", options or "none", "with their defaults" if options else ""],
+    ]
+    return table(["property", "holds", "what it says"], rows)
+
+
+def with_properties(page: Path) -> str:
+    """A page's text with its table of promises as the code has them."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    return f"{before}{BEGIN}\n{properties(page.stem)}\n{END}{rest.split(END)[1]}"
 
 
 def features() -> str:
@@ -189,12 +245,14 @@ def reference() -> str:
 
 
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write the pages, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when out of date")
+    texts = {TARGET: reference(), **{page: with_properties(page) for page in sorted(PAGES.glob("*.md"))}}
     if parser.parse_args().check:
-        return 0 if TARGET.read_text(encoding="utf-8") == reference() else 1
-    TARGET.write_text(reference(), encoding="utf-8")
+        return int(any(page.read_text(encoding="utf-8") != text for page, text in texts.items()))
+    for page, text in texts.items():
+        page.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Draw the pictures of the README anew: ``python docs/make_images.py`` (needs the extra ``viz``)."""
+"""Draw the pictures of the README and of the mechanisms' pages anew: ``python docs/make_images.py`` (needs ``viz``)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from draw_examples import draw_examples
 
 import p2p_market
 from p2p_market.build import build_controller
@@ -46,3 +47,4 @@ def draw_savings(path: Path) -> None:
 if __name__ == "__main__":
     draw_market(IMAGES / "market.png")
     draw_savings(IMAGES / "savings.png")
+    draw_examples()

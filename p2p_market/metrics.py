@@ -45,7 +45,7 @@ def best_gains_from_trade(recorder: Recorder) -> FloatArray:
         rows = slice(first, first + step)
         quantity = flat[rows]
         value = np.where(quantity > 0.0, retail[rows], feed_in[rows])
-        filled = np.copysign(SortedBook(value, quantity).efficient_fill, quantity)
+        filled = SortedBook(value, quantity).efficient_trade
         best[rows] = (value * filled).sum(axis=1)
     return best.reshape(num_intervals, num_markets)
 

@@ -1,5 +1,6 @@
 """What the documents show is what runs: code blocks, generated tables, the table of classes, links between pages."""
 
+import json
 import os
 import re
 import runpy
@@ -9,14 +10,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 import p2p_market
+from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.config import AusgridData
 from p2p_market.config_loading import load_config
 from p2p_market.results import RUN_FOLDER
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+MECHANISM_PAGES = sorted((ROOT / "docs" / "mechanisms").glob("*.md"))
 YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -25,7 +29,7 @@ def python_blocks() -> list[tuple[str, str]]:
     blocks = []
     for page in PAGES:
         for number, match in enumerate(CODE_BLOCK.finditer(page.read_text(encoding="utf-8")), start=1):
-            blocks.append((f"{page.name}-{number}", match.group(1)))
+            blocks.append((f"{page.relative_to(ROOT)}-{number}", match.group(1)))
     return blocks
 
 
@@ -56,7 +60,34 @@ def test_generated_reference_is_up_to_date() -> None:
     assert written == reference, "run: python docs/generate_reference.py"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_of_promises_are_up_to_date() -> None:
+    with_properties = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))["with_properties"]
+    for page in MECHANISM_PAGES:
+        written = page.read_text(encoding="utf-8")
+        assert written == with_properties(page), f"{page.name}: run python docs/generate_reference.py"
+
+
+def test_every_mechanism_has_a_page_of_one_plan() -> None:
+    assert {page.stem for page in MECHANISM_PAGES} == set(MECHANISMS)
+    plan = ["Rule", "Example", "Properties", "Edge cases", "When to use it", "Elsewhere", "Source"]
+    for page in MECHANISM_PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {page.stem}\n"), page.name
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == plan, page.name
+
+
+def test_pictures_of_examples_show_what_the_examples_give() -> None:
+    examples = list(runpy.run_path(str(ROOT / "docs" / "draw_examples.py"))["examples"]())
+    assert {example.mechanism for example in examples} == set(MECHANISMS)
+    assert {example.picture for example in examples} == set((ROOT / "docs" / "images" / "mechanisms").glob("*.png"))
+    for example in examples:
+        with Image.open(example.picture) as picture:
+            shown = json.loads(picture.text["Description"])
+        assert shown == json.loads(example.numbers()), f"{example.picture.name}: run python docs/make_images.py"
+        assert example.picture.stat().st_size < 40_000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     text = CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -72,10 +103,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The pages of a folder stand on the page of its name."""
     for page in PAGES:
-        if page.name != "README.md":
-            assert f"({page.relative_to(ROOT).as_posix()}" in readme, page.name
+        is_top = page.parent in (ROOT, ROOT / "docs")
+        leader = ROOT / "README.md" if is_top else page.parent.with_suffix(".md")
+        if page != leader:
+            link = f"({page.relative_to(leader.parent).as_posix()}"
+            assert link in leader.read_text(encoding="utf-8"), f"{leader.name} does not lead to {page.name}"
 
 
 def test_configurations_in_the_documents_are_valid() -> None:

@@ -10,18 +10,21 @@ nothing depends on the order of the arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from p2p_market.auction.rows import scatter_rows, take_rows
 from p2p_market.errors import MechanismError
-from p2p_market.types import BoolArray, FloatArray, IntArray
+from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
 
 # Prices that a mechanism works out are equal to a limit price within this share: the middle of 0.1 and 0.3 is 0.2.
 PRICE_TOLERANCE = 1e-12
+
+RowIndex: TypeAlias = "IntArray | slice"
 
 NO_LOTS = "this market draws lots; give seed= or rng= to make the draw reproducible"
 
@@ -30,9 +33,7 @@ NO_LOTS = "this market draws lots; give seed= or rng= to make the draw reproduci
 class Margin:
     """Where supply meets demand, a value a market ``(B,)``; prices and energy in the units of the book.
 
-    ``last_bid`` and ``last_ask`` are the prices of the last accepted (perhaps partly filled) orders, ``next_bid`` and
-    ``next_ask`` those of the next unit that is not accepted: the same price when an order is only partly filled,
-    minus and plus infinity when there is none.
+    All orders beyond the price level trade or stay out whole; ``level`` is where the largest agreed volume ends.
     """
 
     traded: FloatArray
@@ -41,20 +42,77 @@ class Margin:
     bid_size: FloatArray  # energy of the bids at the level
     ask_fill: FloatArray
     ask_size: FloatArray
-    last_bid: FloatArray
-    last_ask: FloatArray
-    next_bid: FloatArray
-    next_ask: FloatArray
+    neighbours: Callable[[RowIndex], Neighbours]  # of some of the markets
+
+    @cached_property
+    def bid_is_cut(self) -> BoolArray:
+        """Whether the bids at the level are filled in part."""
+        return (self.bid_fill > 0.0) & (self.bid_fill < self.bid_size)
+
+    @cached_property
+    def ask_is_cut(self) -> BoolArray:
+        """Whether the asks at the level are filled in part."""
+        return (self.ask_fill > 0.0) & (self.ask_fill < self.ask_size)
+
+    @cached_property
+    def _all_neighbours(self) -> Neighbours:
+        return self.neighbours(slice(None))
+
+    @cached_property
+    def last_bid(self) -> FloatArray:
+        """Price of the last accepted, perhaps partly filled bid; plus infinity when there is none."""
+        return np.where(self.bid_fill > 0.0, self.level, self._all_neighbours.lowest_bid_above)
+
+    @cached_property
+    def last_ask(self) -> FloatArray:
+        """Price of the last accepted, perhaps partly filled ask; minus infinity when there is none."""
+        return np.where(self.ask_fill > 0.0, self.level, self._all_neighbours.highest_ask_below)
+
+    @cached_property
+    def next_bid(self) -> FloatArray:
+        """Price of the next unit of demand that is not accepted; minus infinity when there is none."""
+        return np.where(self.bid_fill < self.bid_size, self.level, self._all_neighbours.highest_bid_below)
+
+    @cached_property
+    def next_ask(self) -> FloatArray:
+        """Price of the next unit of supply that is not accepted; plus infinity when there is none."""
+        return np.where(self.ask_fill < self.ask_size, self.level, self._all_neighbours.lowest_ask_above)
 
     @property
     def price_low(self) -> FloatArray:
         """Lower end of the competitive-equilibrium interval; nan without trade."""
-        return np.where(self.traded > 0.0, np.maximum(self.last_ask, self.next_bid), np.nan)
+        return self._interval[0]
 
     @property
     def price_high(self) -> FloatArray:
         """Upper end of the competitive-equilibrium interval; nan without trade."""
-        return np.where(self.traded > 0.0, np.minimum(self.last_bid, self.next_ask), np.nan)
+        return self._interval[1]
+
+    @cached_property
+    def _interval(self) -> tuple[FloatArray, FloatArray]:
+        # an order that is cut makes its price the only one; the others' neighbours are looked up, and few markets
+        # have any when quantities are measured
+        low = np.where(self.traded > 0.0, self.level, np.nan)
+        high = low.copy()
+        wide = np.flatnonzero((self.traded > 0.0) & ~(self.bid_is_cut | self.ask_is_cut))
+        if wide.size:
+            level, near = self.level[wide], self.neighbours(wide)
+            last_ask = np.where(self.ask_fill[wide] > 0.0, level, near.highest_ask_below)
+            next_bid = np.where(self.bid_fill[wide] < self.bid_size[wide], level, near.highest_bid_below)
+            last_bid = np.where(self.bid_fill[wide] > 0.0, level, near.lowest_bid_above)
+            next_ask = np.where(self.ask_fill[wide] < self.ask_size[wide], level, near.lowest_ask_above)
+            low[wide], high[wide] = np.maximum(last_ask, next_bid), np.minimum(last_bid, next_ask)
+        return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Prices of the orders nearest to the level on either side, infinite where there are none."""
+
+    lowest_bid_above: FloatArray
+    highest_bid_below: FloatArray
+    highest_ask_below: FloatArray
+    lowest_ask_above: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +154,8 @@ class SortedBook:
 
     def __init__(
         self,
-        price: FloatArray,
-        quantity: FloatArray,
+        price: AnyArray,
+        quantity: AnyArray,
         *,
         tolerance: float = 1e-12,
         ties: str = "prorata",
@@ -106,11 +164,8 @@ class SortedBook:
         energy_unit: float = 1.0,
         first_market: int = 0,
     ) -> None:
-        self.price = price
-        self.quantity = quantity
-        self.size = np.abs(quantity)
-        self.is_bid: BoolArray = quantity > 0.0
-        self.is_ask: BoolArray = quantity < 0.0
+        self._price = price
+        self._quantity = quantity
         self.ties = ties
         self.draws = draws
         self.household = household
@@ -131,10 +186,35 @@ class SortedBook:
             raise MechanismError(NO_LOTS)
         return self.draws
 
+    @cached_property
+    def price(self) -> FloatArray:
+        """``(B, N)`` limit prices, fees included."""
+        return self._price
+
+    @cached_property
+    def quantity(self) -> FloatArray:
+        """``(B, N)`` signed quantities."""
+        return self._quantity
+
+    @cached_property
+    def size(self) -> FloatArray:
+        """``(B, N)`` quantities without their sign."""
+        return np.abs(self.quantity)
+
+    @cached_property
+    def is_bid(self) -> BoolArray:
+        """``(B, N)`` true where an order buys."""
+        return self.quantity > 0.0
+
+    @cached_property
+    def is_ask(self) -> BoolArray:
+        """``(B, N)`` true where an order sells."""
+        return self.quantity < 0.0
+
     @property
     def shape(self) -> tuple[int, int]:
         """Number of markets and of orders a market."""
-        return self.price.shape[0], self.price.shape[1]
+        return self._price.shape[0], self._price.shape[1]
 
     @cached_property
     def noise(self) -> FloatArray:
@@ -154,46 +234,48 @@ class SortedBook:
         num_markets, num_orders = self.shape
         if num_orders == 0:
             nothing, no_price = np.zeros(num_markets), np.full(num_markets, np.nan)
-            return Margin(nothing, no_price, *(nothing,) * 4, *(no_price,) * 4)
+            return Margin(nothing, no_price, *(nothing,) * 4, lambda _: Neighbours(*(no_price,) * 4))
         bid_sizes = self.size * self.is_bid
         ask_sizes = self.size * self.is_ask
         total_bids = bid_sizes.sum(axis=1)
 
         by_price = self.by_price
-        passed = np.cumsum(take_rows(self.size, by_price), axis=1)
+        passed = take_rows(self.size, by_price)
+        np.cumsum(passed, axis=1, out=passed)
         crossing = np.count_nonzero(passed < (total_bids - self.noise)[:, None], axis=1)
         crossing = np.minimum(crossing, num_orders - 1)
-        marginal_order = by_price[np.arange(num_markets), crossing]
-        level = self.price[np.arange(num_markets), marginal_order]
+        markets = np.arange(num_markets)
+        level = self.price[markets, by_price[markets, crossing]]
 
-        above = self.price > level[:, None]
-        below = self.price < level[:, None]
+        above, below = self.price > level[:, None], self.price < level[:, None]
         at_level = ~(above | below)
-        ask_below = (ask_sizes * below).sum(axis=1)
-        ask_at = (ask_sizes * at_level).sum(axis=1)
-        bid_above = (bid_sizes * above).sum(axis=1)
-        bid_at = (bid_sizes * at_level).sum(axis=1)
+        buffer = np.empty_like(self.size)
+        ask_below = np.multiply(ask_sizes, below, out=buffer).sum(axis=1)
+        ask_at = np.multiply(ask_sizes, at_level, out=buffer).sum(axis=1)
+        bid_above = np.multiply(bid_sizes, above, out=buffer).sum(axis=1)
+        bid_at = np.multiply(bid_sizes, at_level, out=buffer).sum(axis=1)
 
         traded = np.minimum(ask_below + ask_at, bid_above + bid_at)
-        traded = np.where(traded > self.noise, traded, 0.0)
-        bid_fill = self._snap(traded - bid_above, bid_at)
-        ask_fill = self._snap(traded - ask_below, ask_at)
-
-        lowest_bid_above = np.where(self.is_bid & above, self.price, np.inf).min(axis=1)
-        highest_bid_below = np.where(self.is_bid & below, self.price, -np.inf).max(axis=1)
-        highest_ask_below = np.where(self.is_ask & below, self.price, -np.inf).max(axis=1)
-        lowest_ask_above = np.where(self.is_ask & above, self.price, np.inf).min(axis=1)
+        traded *= traded > self.noise
         return Margin(
             traded=traded,
             level=level,
-            bid_fill=bid_fill,
+            bid_fill=self._snap(traded - bid_above, bid_at),
             bid_size=bid_at,
-            ask_fill=ask_fill,
+            ask_fill=self._snap(traded - ask_below, ask_at),
             ask_size=ask_at,
-            last_bid=np.where(bid_fill > 0.0, level, lowest_bid_above),
-            last_ask=np.where(ask_fill > 0.0, level, highest_ask_below),
-            next_bid=np.where(bid_fill < bid_at, level, highest_bid_below),
-            next_ask=np.where(ask_fill < ask_at, level, lowest_ask_above),
+            neighbours=lambda rows: self._neighbours(level, rows),
+        )
+
+    def _neighbours(self, level: FloatArray, rows: RowIndex) -> Neighbours:
+        price, level = self.price[rows], level[rows, None]
+        above, below = price > level, price < level
+        is_bid, is_ask = self.is_bid[rows], self.is_ask[rows]
+        return Neighbours(
+            lowest_bid_above=np.where(is_bid & above, price, np.inf).min(axis=1),
+            highest_bid_below=np.where(is_bid & below, price, -np.inf).max(axis=1),
+            highest_ask_below=np.where(is_ask & below, price, -np.inf).max(axis=1),
+            lowest_ask_above=np.where(is_ask & above, price, np.inf).min(axis=1),
         )
 
     def _snap(self, fill: FloatArray, size: FloatArray) -> FloatArray:
@@ -204,14 +286,37 @@ class SortedBook:
     @cached_property
     def efficient_fill(self) -> FloatArray:
         """``(B, N)`` energy filled of every order when the largest agreed volume trades, best price first."""
+        return np.abs(self.efficient_trade)
+
+    @cached_property
+    def efficient_trade(self) -> FloatArray:
+        """``(B, N)`` the same with the sign of the order."""
+        return self._trade_best_first(self.price, self.margin.level, self.quantity)
+
+    def _trade_best_first(self, price: AnyArray, level: AnyArray, quantity: AnyArray) -> FloatArray:
+        """Fill what lies beyond the ``level`` (B,) whole and the level as the margin says, in any units of price."""
         margin = self.margin
-        level = margin.level[:, None]
-        trades = (margin.traded > 0.0)[:, None]
-        inside = (self.is_bid & (self.price > level)) | (self.is_ask & (self.price < level))
-        filled = self.size * (inside & trades)
-        marginal = (self.price == level) & trades & (self.size > 0.0)
-        filled = self.ration(filled, marginal & self.is_bid, margin.bid_fill, margin.bid_size)
-        return self.ration(filled, marginal & self.is_ask, margin.ask_fill, margin.ask_size)
+        bid_is_cut, ask_is_cut = margin.bid_is_cut, margin.ask_is_cut
+        at_level = price == level[:, None]
+        bids_whole, asks_whole = margin.bid_fill >= margin.bid_size, margin.ask_fill >= margin.ask_size
+        inside = self.is_bid & ((price > level[:, None]) | (at_level & bids_whole[:, None]))
+        inside |= self.is_ask & ((price < level[:, None]) | (at_level & asks_whole[:, None]))
+        inside &= (margin.traded > 0.0)[:, None]
+        filled: FloatArray = np.multiply(quantity, inside).astype(np.float64, copy=False)
+        if quantity.dtype.kind == "f":
+            filled += 0.0  # no negative zeros
+        if not (bid_is_cut.any() or ask_is_cut.any()):
+            return filled
+        # one side of a level at most is cut, the other is the shorter one
+        cut = at_level & ((self.is_bid & bid_is_cut[:, None]) | (self.is_ask & ask_is_cut[:, None]))
+        fill = np.where(bid_is_cut, margin.bid_fill, margin.ask_fill)
+        size = np.where(bid_is_cut, margin.bid_size, margin.ask_size)
+        if self.ties == "prorata":
+            place = np.flatnonzero(cut)
+            market = place // self.shape[1]
+            filled.reshape(-1)[place] = quantity.reshape(-1)[place] * fill[market] / size[market]
+            return filled
+        return np.copysign(self.ration(np.abs(filled), cut, fill, size), self.quantity) + 0.0
 
     def ration(self, filled: FloatArray, members: BoolArray, fill: FloatArray, size: FloatArray) -> FloatArray:
         """Share ``fill`` (B,) of energy among the ``members`` (B, N) of a level of ``size`` (B,) by the tie rule.

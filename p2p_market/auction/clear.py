@@ -101,14 +101,16 @@ def clear(
             "one limit price an order"
         )
     _check_size("quantity", quantities)
-    _check_size("price", prices, unused=(quantities == 0.0) | rules.is_pool)
+    if not _is_in_range(prices):  # a price that nobody looks at may be anything
+        prices = np.where((quantities == 0.0) | rules.is_pool, 0.0, prices)
+        _check_size("price", prices)
 
     leading, num_orders = quantities.shape[:-1], quantities.shape[-1]
     num_markets = int(np.prod(leading, dtype=int))
     flat = (num_markets, num_orders)
     orders = Orders(
         # in C order: how the caller's arrays lie in memory must not decide in which order a market is summed
-        price=np.ascontiguousarray(np.where(quantities == 0.0, 0.0, prices).reshape(flat)),
+        price=np.ascontiguousarray(prices.reshape(flat)),
         quantity=np.ascontiguousarray(quantities.reshape(flat)),
         household=_household_index(household, num_orders),
     )
@@ -150,11 +152,14 @@ def _as_floats(name: str, values: npt.ArrayLike) -> FloatArray:
         raise MechanismError(f"{name} is not an array of numbers: {error}") from error
 
 
-def _check_size(name: str, values: FloatArray, unused: npt.NDArray[np.bool_] | bool = False) -> None:
-    """Raise for nan, infinity, and numbers so large that a market's sums would overflow."""
-    valid = (np.abs(values) <= _LARGEST) | unused
-    if not valid.all():
-        place = tuple(int(i) for i in np.argwhere(~valid)[0])
+def _is_in_range(values: FloatArray) -> bool:
+    """Whether there is no nan, no infinity, and no number so large that a market's sums would overflow."""
+    return values.size == 0 or bool(values.max() <= _LARGEST and values.min() >= -_LARGEST)
+
+
+def _check_size(name: str, values: FloatArray) -> None:
+    if not _is_in_range(values):
+        place = tuple(int(i) for i in np.argwhere(~(np.abs(values) <= _LARGEST))[0])
         hint = "; set the quantity to 0 for no order" if name == "price" else ""
         raise MechanismError(
             f"{name}{list(place) or ''} is {values[place]}; expected a finite number of at most {_LARGEST:g} in size"

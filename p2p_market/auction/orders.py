@@ -50,6 +50,7 @@ class Allocation:
     clearing_price: FloatArray  # (B,) nan without trade, or where there is no single price
     price_low: FloatArray  # (B,) lower end of the competitive-equilibrium interval, nan where nothing crosses
     price_high: FloatArray  # (B,) upper end
+    traded: FloatArray | None = None  # (B,) energy bought, where it is known already
     pair_weight: float | None = None  # pairs trade at weight * bid + (1 - weight) * ask, where they do
     group: IntArray | None = None  # (B, N) orders trade with those of their own group only, where there are groups
 

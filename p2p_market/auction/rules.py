@@ -102,11 +102,44 @@ class AuctionRules:
         """Whether a clearing makes use of random numbers where it is given any."""
         return self.needs_lots or self.entry.takes_lots
 
+    @cached_property
+    def fee_ticks(self) -> int | None:
+        """What fees raise an ask by, where that is a whole number of ticks; ``None`` where it is not."""
+        if self.price_tick is None or self.fees.rate != 0.0:
+            return None
+        ticks = self.fees.per_kwh / self.price_tick
+        return round(ticks) if abs(ticks - round(ticks)) < 10.0**-_PRICE_DECIMALS_ON_TICKS / 2 else None
+
+    @cached_property
+    def has_way_alone(self) -> bool:
+        """Whether one small market can be cleared without arrays, see `Mechanism.alone`."""
+        on_grid = self.energy_unit is not None and self.fee_ticks is not None
+        return on_grid and self.entry.alone is not None and self.fees.is_free and self.ties == "prorata"
+
     def to_book_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices [$/kWh] as the book sees them: on the tick grid, in ticks where there is one, fees included."""
         if self.price_tick is None:
             return self.fees.book_price(price, is_bid, 1.0, _PRICE_DECIMALS)
         return self.fees.book_price(self.in_ticks(price, is_bid), is_bid, self.price_tick, _PRICE_DECIMALS_ON_TICKS)
+
+    def to_grid(self, price: FloatArray, quantity: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """What `to_book_price` and `to_book_quantity` give, where both are whole numbers, but for what cutting leaves.
+
+        Quantities are still to be cut down to whole units, as a conversion to integers does. ``None`` in a market
+        without a price tick or without an energy unit, and where a fee is no whole number of ticks.
+        """
+        if self.energy_unit is None or self.fee_ticks is None:
+            return None
+        side = np.copysign(1.0, quantity)
+        ticks = _divide(price, self.price_tick) * side
+        ticks += _GRID_TOLERANCE
+        np.floor(ticks, out=ticks)  # asks upwards: the floor of the mirror image
+        ticks *= side
+        if self.fee_ticks:
+            ticks += self.fee_ticks * (side < 0.0)
+        side *= _GRID_TOLERANCE
+        side += _divide(quantity, self.energy_unit)
+        return ticks, side
 
     def in_ticks(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices in whole ticks: bids rounded down, asks up. Needs a ``price_tick``."""
@@ -117,11 +150,11 @@ class AuctionRules:
 
     def round_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices [$/kWh] on the tick grid: bids rounded down, asks up."""
-        return price if self.price_tick is None else _multiply(self.in_ticks(price, is_bid), self.price_tick)
+        return price if self.price_tick is None else self._tick.times(self.in_ticks(price, is_bid))
 
     def from_book_price(self, book_price: FloatArray) -> FloatArray:
         """Prices of the book back in $/kWh."""
-        return _multiply(book_price, self.price_tick)
+        return self._tick.times(book_price)
 
     def to_book_quantity(self, quantity: FloatArray) -> FloatArray:
         """Quantities [kWh] in whole energy units, cut down so that nobody trades more than the order says."""
@@ -140,19 +173,43 @@ class AuctionRules:
             return self.from_book_quantity(self.to_book_quantity(quantity))
         return np.where(np.abs(quantity) >= self.lot * (1.0 - _GRID_TOLERANCE), np.copysign(self.lot, quantity), 0.0)
 
-    def from_book_quantity(self, units: FloatArray) -> FloatArray:
-        """Quantities of the book back in kWh."""
-        return _multiply(units, self.energy_unit)
+    def from_book_quantity(self, units: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Quantities of the book back in kWh, into ``out`` if there is one."""
+        return self._unit.times(units, out)
+
+    def from_book_numbers(self, *prices: float, units: float) -> tuple[tuple[float, ...], float]:
+        """Single prices and a quantity of the book back in $/kWh and kWh."""
+        return tuple(map(self._tick.times_one, prices)), self._unit.times_one(units)
+
+    @cached_property
+    def _tick(self) -> _Unit:
+        return _Unit(self.price_tick)
+
+    @cached_property
+    def _unit(self) -> _Unit:
+        return _Unit(self.energy_unit)
 
 
-def _multiply(values: FloatArray, unit: float | None) -> FloatArray:
-    """``values * unit``, as a division where that is exact in decimals: 2900 / 10000 is 0.29, 2900 * 0.0001 is not."""
-    if unit is None:
-        return values
-    inverse = round(1.0 / unit)
-    if inverse >= 1 and abs(inverse * unit - 1.0) < 1e-12:
-        return values / inverse
-    return values * unit
+class _Unit:
+    """The size of a grid: multiplies whole numbers by it, by dividing where that is exact in decimals.
+
+    2900 / 10000 is 0.29, 2900 * 0.0001 is not.
+    """
+
+    def __init__(self, unit: float | None) -> None:
+        inverse = 0 if unit is None else round(1.0 / unit)
+        self._divides = unit is not None and inverse >= 1 and abs(inverse * unit - 1.0) < 1e-12
+        self._factor = inverse if self._divides else unit
+
+    def times(self, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        if self._factor is None:
+            return values if out is None else np.positive(values, out=out)
+        return (np.divide if self._divides else np.multiply)(values, self._factor, out=out)
+
+    def times_one(self, value: float) -> float:
+        if self._factor is None:
+            return value
+        return value / self._factor if self._divides else value * self._factor
 
 
 def _divide(values: FloatArray, unit: float | None) -> FloatArray:

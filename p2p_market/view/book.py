@@ -17,6 +17,7 @@ class Side:
     price: FloatArray  # (levels,) [$/kWh]
     quantity: FloatArray  # (levels,) [kWh] > 0 on both sides
     filled: FloatArray  # (levels,) [kWh]
+    unit_price: FloatArray  # (levels,) [$/kWh] mean of what is traded; nan where nothing is, or where it is not told
 
     def __len__(self) -> int:
         return len(self.price)
@@ -33,9 +34,22 @@ class Side:
 
     @property
     def rationed(self) -> BoolArray:
-        """``(levels,)`` levels that are filled in part."""
-        slack = 1e-9 * self.quantity
-        return (self.filled > slack) & (self.filled < self.quantity - slack)
+        """``(levels,)`` levels that are filled in part, or passed over for a worse one."""
+        this_or_worse_is_served: BoolArray = np.logical_or.accumulate(self._is_served[::-1])[::-1]
+        return this_or_worse_is_served & self._is_wanting
+
+    @property
+    def is_best_first(self) -> bool:
+        """Whether no level is served before all better ones are whole."""
+        return not (np.logical_or.accumulate(self._is_wanting)[:-1] & self._is_served[1:]).any()
+
+    @property
+    def _is_served(self) -> BoolArray:
+        return self.filled > 1e-9 * self.quantity
+
+    @property
+    def _is_wanting(self) -> BoolArray:
+        return self.filled < (1.0 - 1e-9) * self.quantity
 
     def outline(self, end_price: float) -> tuple[FloatArray, FloatArray]:
         """Corners of the stepped curve, energy [kWh] and price [$/kWh], closed by a riser to ``end_price``."""
@@ -54,29 +68,31 @@ class Side:
 class Book:
     """The orders of one interval and market, a column an order, and what became of them.
 
-    ``quantity`` and ``filled`` are signed: > 0 buys. Prices are limit prices as handed in.
+    ``quantity`` and ``filled`` are signed: > 0 buys. Prices are limit prices as handed in. Without a band of prices,
+    both of its ends are nan. ``unit_price`` is what each pays or gets, for pictures that show more than one price.
     """
 
     price: FloatArray  # (orders,) [$/kWh]
     quantity: FloatArray  # (orders,) [kWh]
     filled: FloatArray  # (orders,) [kWh]
-    band_low: float  # [$/kWh]
-    band_high: float  # [$/kWh]
     mean_price: float  # [$/kWh] of the traded energy; nan without trade
     has_one_price: bool  # whether everybody trades at the mean price
+    band_low: float = float("nan")  # [$/kWh]
+    band_high: float = float("nan")  # [$/kWh]
     clears_from: float = float("nan")  # [$/kWh] lowest price that clears the market
     clears_to: float = float("nan")  # [$/kWh] highest
     is_pool: bool = False  # whether prices were not asked for
+    unit_price: FloatArray | None = None  # (orders,) [$/kWh]
 
     @cached_property
     def bids(self) -> Side:
         """Levels of the buyers, highest price first."""
-        return _side(self.price, self.quantity, self.filled, descending=True)
+        return _side(self, 1.0)
 
     @cached_property
     def asks(self) -> Side:
         """Levels of the sellers, lowest price first."""
-        return _side(self.price, -self.quantity, -self.filled, descending=False)
+        return _side(self, -1.0)
 
     @property
     def traded(self) -> float:
@@ -137,14 +153,19 @@ def _lists(side: Side) -> tuple[list[float], list[float], list[float]]:
     return side.price.tolist(), side.quantity.tolist(), side.filled.tolist()
 
 
-def _side(price: FloatArray, quantity: FloatArray, filled: FloatArray, *, descending: bool) -> Side:
+def _side(book: Book, sign: float) -> Side:
+    quantity, filled = sign * book.quantity, sign * book.filled
     mine = quantity > 0.0
-    sign = -1.0 if descending else 1.0
-    levels, inverse = np.unique(sign * price[mine], return_inverse=True)
+    levels, inverse = np.unique(-sign * book.price[mine], return_inverse=True)
     if not levels.size:
-        return Side(levels, levels, levels)
-    return Side(
-        sign * levels + 0.0,
-        np.bincount(inverse, weights=quantity[mine]).astype(np.float64),
-        np.bincount(inverse, weights=filled[mine]).astype(np.float64),
-    )
+        return Side(levels, levels, levels, levels)
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.bincount(inverse, weights=values[mine]).astype(np.float64)
+
+    level_filled = total(filled)
+    unit_price = np.full(levels.shape, np.nan)
+    if book.unit_price is not None:
+        paid = total(np.where(filled > 0.0, filled * book.unit_price, 0.0))
+        np.divide(paid, level_filled, out=unit_price, where=level_filled > 0.0)
+    return Side(-sign * levels + 0.0, total(quantity), level_filled, unit_price)

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ON_WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-_RATIONED = "filled in part"
-_ORDER = ("demand", "supply", "gains", "clearing", "mean", "rationed", _RATIONED, "prices")
+_RATIONED = "rationed"  # of several levels; of one, with how much of it is filled
+_PAYS, _GETS = "what buyers pay", "what sellers get"
+_ORDER = ("demand", "supply", "gains", "clearing", "mean", _PAYS, _GETS, _RATIONED, "prices")
+_SAME_PRICE = 1e-9  # [$/kWh] less is rounding
 _LONGER_SIDE = 2.5  # how much further than the shorter side the axis goes at most
 
 
@@ -46,7 +48,7 @@ def draw_curves(axes: Axes, book: Book, title: str) -> None:
         bids, asks = book.bids.total, book.asks.total
         note(axes, f"No prices are bid in this market:\n{energy(bids)} needed, {energy(asks)} to spare.")
         return
-    if book.traded > 0.0:
+    if book.traded > 0.0 and book.bids.is_best_first and book.asks.is_best_first:
         _draw_gains(axes, book)
     for side, end, color, tint, style, name in (
         (book.bids, low, BUY, BUY_TINT, "-", "demand (bids)"),
@@ -56,7 +58,9 @@ def draw_curves(axes: Axes, book: Book, title: str) -> None:
             axes.plot(*side.outline(end), color=color, linestyle=style, linewidth=2.4, label=name, zorder=4)
             _draw_rationed(axes, side, tint)
     _say_where_it_goes_on(axes, book)
-    if book.traded > 0.0:
+    if book.traded > 0.0 and book.unit_price is not None and not book.has_one_price:
+        _draw_unit_prices(axes, book)
+    elif book.traded > 0.0:
         _draw_crossing(axes, book)
     else:
         text = book.why_no_trade()
@@ -68,8 +72,9 @@ def _price_limits(book: Book) -> tuple[float, float]:
     prices = book.price[book.quantity != 0.0]
     if book.is_pool:
         prices = prices[:0]
-    every = [book.band_low, book.band_high, *prices[np.isfinite(prices)].tolist()]
-    low, high = min(every), max(every)
+    every = np.array([book.band_low, book.band_high, *prices])
+    every = every[np.isfinite(every)]
+    low, high = (every.min().item(), every.max().item()) if every.size else (0.0, 1.0)
     margin = 0.07 * (high - low) if high > low else max(0.1 * abs(high), 0.01)
     return low - margin, high + margin
 
@@ -82,6 +87,8 @@ def _energy_limit(book: Book) -> float:
 
 
 def _draw_band(axes: Axes, book: Book) -> None:
+    if not np.isfinite(book.band_low):
+        return
     for price, name, align in (
         (book.band_high, "highest retail price", "bottom"),
         (book.band_low, "lowest feed-in price", "top"),
@@ -114,7 +121,7 @@ def _draw_gains(axes: Axes, book: Book) -> None:
 
 
 def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
-    """Mark what is left of each level that was filled in part."""
+    """Mark what is left of each level that was rationed."""
     levels = np.flatnonzero(side.rationed).tolist()
     for level in levels:
         end = side.cumulative[level].item()
@@ -126,13 +133,15 @@ def _draw_rationed(axes: Axes, side: Side, tint: str) -> None:
             linewidth=9.0,
             solid_capstyle="butt",
             zorder=3,
-            label=f"rationed: {_percent(side, level)} filled" if len(levels) == 1 else _RATIONED,
+            label=f"{_RATIONED}: {_percent(side, level)} filled" if len(levels) == 1 else _RATIONED,
         )
 
 
 def _percent(side: Side, level: int) -> str:
-    """Filled share of a level that is filled in part: neither none nor all of it, however little is missing."""
+    """Filled share of a rationed level: neither none nor all of it, however little is there or missing."""
     percent = 100.0 * side.filled[level].item() / side.quantity[level].item()
+    if percent == 0.0:
+        return "not"
     return "under 1 %" if percent < 1.0 else "over 99 %" if percent > 99.0 else f"{percent:.0f} %"
 
 
@@ -155,7 +164,39 @@ def _draw_crossing(axes: Axes, book: Book) -> None:
     )
     name = "clearing price" if book.has_one_price else "mean price"
     axes.plot([traded], [price], color=INK, marker="o", markersize=8.0, linestyle="none", label=name, zorder=7)
-    text = f"{energy(traded)}\nat {price:.4f} $/kWh"
+    _write_result(axes, book, f"{energy(traded)}\nat {price:.4f} $/kWh", price)
+
+
+def _draw_unit_prices(axes: Axes, book: Book) -> None:
+    """Draw what every level pays or gets a kWh over the energy that it trades."""
+    means, is_one = [], True
+    for side, color, marker, name in ((book.bids, BUY, "v", _PAYS), (book.asks, SELL, "^", _GETS)):
+        served = np.flatnonzero(side.filled > 0.0)
+        ends = side.cumulative[served]
+        starts = ends - side.quantity[served]
+        stops, prices = starts + side.filled[served], side.unit_price[served]
+        axes.hlines(prices, starts, stops, color=INK, linewidth=1.2, linestyle=(0, (2, 1.5)), zorder=5)
+        axes.plot(
+            0.5 * (starts + stops),
+            prices,
+            color=color,
+            marker=marker,
+            markersize=8.0,
+            markeredgecolor=INK,
+            markeredgewidth=0.8,
+            linestyle="none",
+            label=name,
+            zorder=7,
+        )
+        means.append(float(prices @ side.filled[served]) / book.traded)
+        is_one = is_one and float(np.ptp(prices)) < _SAME_PRICE
+    text = f"{energy(book.traded)}\nbuyers pay {means[0]:.4f},\nsellers get {means[1]:.4f}"
+    _write_result(axes, book, f"{text} $/kWh" if is_one else f"{text}\n$/kWh on average", 0.5 * sum(means))
+
+
+def _write_result(axes: Axes, book: Book, text: str, price: float) -> None:
+    """Write what was traded at what price next to the end of the trade, where it covers no curve."""
+    traded = book.traded
     crossing = _shares(axes, np.array([traded]), np.array([price]))[0]
     axes.annotate(
         text,
@@ -197,8 +238,8 @@ def _say_where_it_goes_on(axes: Axes, book: Book) -> None:
 
 def _draw_legend(axes: Axes, title: str) -> None:
     entries = {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if len([label for label in entries if label.startswith("rationed")]) > 1:
-        entries = {_RATIONED if label.startswith("rationed") else label: entry for label, entry in entries.items()}
+    if len([label for label in entries if label.startswith(_RATIONED)]) > 1:
+        entries = {_RATIONED if label.startswith(_RATIONED) else label: entry for label, entry in entries.items()}
     labels = sorted(entries, key=lambda label: [label.startswith(start) for start in _ORDER].index(True))
     if labels:
         legend_above(axes, 3, handles=[entries[label] for label in labels], labels=labels)
@@ -220,8 +261,10 @@ def _free_place(axes: Axes, book: Book, text: str, near: tuple[float, float]) ->
     area = np.array(axes.bbox.size) / axes.figure.dpi  # [in]
     half = 0.5 * np.array([(0.66 * max(map(len, lines)) + 2.0) * letter, (1.5 * len(lines) + 1.2) * letter]) / area
     low, high = axes.get_ylim()
-    bands = np.array([[x, price] for price in (book.band_low, book.band_high) for x in np.linspace(0.6, 1.0, 12)])
-    taken = [np.array([near]), _shares(axes, bands[:, 0] * axes.get_xlim()[1], bands[:, 1])]
+    taken = [np.array([near])]
+    if np.isfinite(book.band_low):
+        bands = np.array([[x, price] for price in (book.band_low, book.band_high) for x in np.linspace(0.6, 1.0, 12)])
+        taken.append(_shares(axes, bands[:, 0] * axes.get_xlim()[1], bands[:, 1]))
     for side, end in ((book.bids, low), (book.asks, high)):
         if len(side):
             # a side can go on for a thousand times the width of the picture; out there it covers no text
@@ -229,6 +272,7 @@ def _free_place(axes: Axes, book: Book, text: str, near: tuple[float, float]) ->
             along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(corners, axis=0)).sum(axis=1))])
             steps = np.arange(0.0, along[-1], 0.01)
             taken.append(np.column_stack([np.interp(steps, along, corners[:, axis]) for axis in (0, 1)]))
+            taken.append(_shares(axes, side.cumulative - 0.5 * side.quantity, side.unit_price))  # nan covers nothing
     obstacles = np.concatenate(taken)
     sides = [np.linspace(half[axis] + 0.015, 1.0 - half[axis] - 0.015, 24) for axis in (0, 1)]
     places = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)

@@ -219,7 +219,7 @@ def check_split_independence(variant: str, market: Market, order: int, part: flo
 
 def _totals(clearing: Clearing) -> Clearing:
     nothing = np.zeros(0)
-    return Clearing(**{**vars(clearing), "filled": nothing, "unit_price": nothing, "payment": nothing})
+    return replace(clearing, filled=nothing, payment=nothing, charged_price=nothing)
 
 
 def check_scaling(variant: str, market: Market, scale: float, exact: bool) -> None:

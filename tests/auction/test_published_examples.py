@@ -82,6 +82,80 @@ class TestPyPSADemandAndSupplyBids:
         assert clearing.price_low == clearing.price_high == price  # the marginal bid is cut, so no other price clears
 
 
+def test_day_ahead_market_of_a_course():
+    """DTU course 31761, "Renewables in energy markets" (P. Pinson), by github.com/damiskov/market-clearing-price.
+
+    All offers up to G8 at 37.5 EUR/MWh sell, that one 55 of its 100 MWh; all bids down to D9 at 38 buy: 995 MWh.
+    """
+    asks = [(0, 120), (0, 50), (15, 200), (30, 400), (32.5, 60), (34, 50), (36, 60), (37.5, 100), (39, 70), (40, 50)]
+    asks += [(60, 70), (70, 45), (100, 50), (150, 60), (200, 50)]
+    bids = [(200, 250), (110, 300), (100, 120), (90, 80), (85, 40), (75, 70), (65, 60), (40, 45), (38, 30), (31, 35)]
+    bids += [(24, 25), (16, 10)]
+    for mechanism in ("uniform_price", "pay_as_bid", "pairwise_midpoint", "vcg"):
+        filled = clear(bids, asks, mechanism).filled.tolist()
+        assert filled[:12] == [250, 300, 120, 80, 40, 70, 60, 45, 30, 0, 0, 0]
+        assert filled[12:] == [-120, -50, -200, -400, -60, -50, -60, -55, 0, 0, 0, 0, 0, 0, 0]
+    assert clear(bids, asks).clearing_price == 37.5
+
+
+def test_system_operator_of_an_exercise():
+    """An exercise with five buyers and five sellers of one unit each (smartsolve.ai): two trades, and 10 clears it."""
+    clearing = clear(units(1, 3, 20, 10, 3), units(17, 15, 5, 10, 16))
+    assert (clearing.traded, clearing.clearing_price) == (2, 10)
+
+
+class TestAssume:
+    """github.com/assume-framework, tests/test_simple_market_mechanisms.py: the price is the last accepted ask's."""
+
+    def test_supply_and_demand_of_500(self):
+        clearing = clear([(3000, 400), (3000, 100)], [(100, 300), (50, 200)], k=0.0)
+        assert (clearing.traded, clearing.clearing_price) == (500, 100)
+
+    def test_more_generation(self):
+        clearing = clear([(3000, 400)], [(100, 300), (50, 200), (60, 230)])
+        assert clearing.filled.tolist() == [400, 0, -200, -200]
+        assert clearing.clearing_price == 60
+
+    def test_a_bid_that_is_cut_sets_the_price(self):
+        """There the price stays at 100, at which 700 are wanted and 500 offered; no price below 3000 clears."""
+        clearing = clear([(3000, 700)], [(100, 300), (50, 200)])
+        assert clearing.filled.tolist() == [500, -300, -200]
+        assert clearing.price_low == clearing.price_high == 3000
+
+
+class TestPairs:
+    def test_simply(self):
+        """github.com/BESTenergytrade/simply, doc/source/matching_strategies.rst, "Pay-as-Bid": both asks sell at 10."""
+        clearing = clear([(10, 0.1), (7, 0.1), (10, 0.1)], [(6, 0.1), (4, 0.1)], "pay_as_bid", spread="seller")
+        assert clearing.filled.tolist() == pytest.approx([0.1, 0, 0.1, -0.1, -0.1])
+        assert np.nanmin(clearing.unit_price) == np.nanmax(clearing.unit_price) == 10
+
+    @pytest.mark.parametrize(("ask", "volume", "price"), [(2.5, 0, np.nan), (0.5, 1, 2)])
+    def test_pair_of_simply(self, ask, volume, price):
+        """The same project, tests/test_market.py, TestPayAsBid.test_prices: a bid at 2 meets an ask."""
+        clearing = clear(units(2), units(ask), "pay_as_bid", spread="seller")
+        assert clearing.traded == volume
+        np.testing.assert_array_equal(clearing.unit_price, price)
+
+    def test_grid_singularity(self):
+        """gsy-framework, test_pay_as_bid_matching_algorithm.py, market 2, without the bid that meets its own offer."""
+        clearing = clear([(2, 45), (6, 50)], [(1, 60), (1, 65)], "pay_as_bid", spread="seller")
+        assert clearing.filled[:2].tolist() == [45, 50]
+        assert clearing.unit_price[:2].tolist() == [2, 6]
+
+    def test_midpoint_of_one_pair(self):
+        """pymarket, p2p_random.py: a buyer at 3 meets a seller at 2, and they trade at 2.5; 0.5 and 1 do not trade."""
+        assert clear(units(3), units(2), "pairwise_midpoint").unit_price.tolist() == [2.5, 2.5]
+        assert clear(units(0.5), units(1), "pairwise_midpoint").traded == 0
+
+
+def test_the_last_bid_is_served_in_part():
+    """gsy-framework, test_pay_as_clear_matching_algorithm.py, market 2: there 95 trade at 2; 25 more want to at 1.5."""
+    clearing = clear([(1.5, 40), (2, 45), (6, 50)], [(1, 55), (5, 60), (1, 65)])
+    assert (clearing.traded, clearing.clearing_price) == (120, 1.5)
+    assert clearing.filled.tolist()[:3] == [25, 45, 50]
+
+
 def test_lowest_bid_that_can_still_be_served():
     """Economics Stack Exchange 30046: bids 30, 25, 20, 15 and asks 25, 20 cents.
 

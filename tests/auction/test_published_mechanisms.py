@@ -11,6 +11,12 @@ Sources, by the name that the examples refer to:
 * Exercises on order books: github.com/ncu571633/finance and github.com/afterworkguinness/matching-engine; the walk
   through a limit order book of acadifi.com, CFA level 1.
 * The sealed-bid exercise with a reserve price of github.com/mkmks/auction.
+
+How many independent sources each mechanism has: `uniform_price` 7 (with `test_published_examples.py`), `continuous` 3,
+`vcg` 3, `pay_as_bid` 2, `trade_reduction`, `mcafee` and `sbba` 2 (one of them with worked examples and a simulation of
+50,000 books), `muda` 2 (the paper by way of pymarket, and the authors' code), `mid_market_rate` and
+`supply_demand_ratio` 2 (the papers' formulas in numbers, and rec-operation). One only: `huang` (pymarket),
+`pairwise_midpoint` (a pair in pymarket), `bill_sharing` (the paper's formula in numbers). The grid alone needs none.
 """
 
 from __future__ import annotations
@@ -80,6 +86,39 @@ def test_single_lots(bids, asks, mcafee, sbba):
             assert trade(clear(units(*bids), units(*asks), "sbba", seed=seed)) == sbba
 
 
+# Segal-Halevi, results/aaai20_50000_iterations.csv and experiment_comparing_mcafee_to_sbb_concise.csv: McAfee's own
+# experiment (1992, Table I): n buyers and n sellers, values drawn evenly from 1 to 1000. Per cent of the largest gain
+# from trade; "McAfee without heuristic" is trade reduction, "external competition" with a buyer first is SBBA.
+SHARE_OF_GAINS = {
+    "mcafee": {2: 77.08, 3: 88.24, 4: 92.40, 5: 94.61, 10: 98.37, 25: 99.70},
+    "sbba": {2: 62.42, 3: 77.88, 4: 84.35, 5: 88.10, 10: 94.47, 25: 97.91},
+    "trade_reduction": {2: 24.96, 3: 52.45, 4: 69.11, 5: 79.11, 10: 94.32, 25: 99.06},
+}
+# The same without what the operator keeps.
+SHARE_OF_TRADERS = {
+    "mcafee": {2: 69.01, 5: 86.08, 10: 91.78, 25: 96.35},
+    "trade_reduction": {2: 16.57, 5: 53.42, 10: 73.46, 25: 88.57},
+}
+
+
+@pytest.mark.parametrize(("mechanism", "number"), [(m, n) for m, shares in SHARE_OF_GAINS.items() for n in shares])
+def test_mcafees_experiment(mechanism, number):
+    num_books = 5000
+    price = np.random.default_rng(number).integers(1, 1001, (num_books, 2 * number)).astype(float)
+    quantity = np.tile([1.0] * number + [-1.0] * number, (num_books, 1))
+    best = (price * p2p_market.clear(price, quantity).filled).sum(axis=1)
+    clearing = p2p_market.clear(price, quantity, mechanism, seed=0)
+    gains = (price * clearing.filled).sum(axis=1)
+    for gain, published in (
+        (gains, SHARE_OF_GAINS[mechanism].get(number)),
+        (gains - clearing.operator_surplus, SHARE_OF_TRADERS.get(mechanism, {}).get(number)),
+    ):
+        share = gain.sum() / best.sum()
+        error = np.std(gain - share * best) / (best.mean() * np.sqrt(num_books))
+        if published is not None:
+            assert abs(share - published / 100) < 4 * error + 0.00005  # as rounded; the published ones err less
+
+
 def test_sbba_lets_one_of_two_sellers_trade_by_lot():
     """Segal-Halevi: {9, 8 | 3, 4}, "random 1 out of 2 agents trade"."""
     sellers = [clear(units(9, 8), units(3, 4), "sbba", seed=seed).filled[2:].tolist() for seed in range(400)]
@@ -146,6 +185,26 @@ class TestHuang:
         np.testing.assert_allclose(clearing.filled, [0.8, 0, 1.7, 0, -1, -1.5, 0, 0], atol=1e-15)
         assert trade(clearing)[1:] == ({3.0}, {2.5})
 
+    def test_those_that_set_the_price_do_not_trade(self):
+        """pymarket, huang_auction.py: bids 3 x 1, 1 x 2 and an ask 2 x 2, at first alone, then with smaller ones."""
+        assert clear([(3, 1), (1, 2)], [(2, 2)], "huang").traded == 0
+        more = clear([(3, 1), (1, 2), (3.3, 0.2)], [(2, 2), (1, 0.3)], "huang")
+        assert more.filled.tolist() == [0, 0, 0.2, 0, pytest.approx(-0.2)]
+        assert trade(more) == (0.2, {3.0}, {2.0})
+
+    @pytest.mark.parametrize(
+        ("sizes", "surplus", "left"), [((1, 2, 3), 0.6, (0.8, 1.8, 2.8)), ((1, 0.5, 2), 1.8, (0.35, 0, 1.35))]
+    )
+    def test_equal_burden(self, sizes, surplus, left):
+        """pymarket, update_quantity: what the longer side keeps of 1, 2, 3 if 0.6 is too much; of 1, 0.5, 2 if 1.8 is.
+
+        The paper's footnote on its page 8. Here buyers are long, and marginal orders on both sides set 2 and 1.
+        """
+        bids = [(3, size) for size in sizes] + [(2, 0.1)]
+        clearing = clear(bids, [(0.5, sum(sizes) - surplus), (1, surplus + 0.1)], "huang")
+        np.testing.assert_allclose(clearing.filled[: len(sizes)], left, atol=1e-15)
+        assert trade(clearing)[1:] == ({2.0}, {1.0})
+
     def test_single_lots_are_trade_reduction(self):
         """Huang et al., section 3: with one unit each and prices that differ it is McAfee's reduction."""
         clearing = clear(units(100, 90, 80, 70, 60), units(80, 85, 95, 100, 110), "huang")
@@ -187,6 +246,12 @@ class TestMuda:
         assert payment[owner == 1].sum() == pytest.approx(-(2 * 50 - 20))
         assert payment[owner == 2].sum() == pytest.approx(-(2 * 50 - 10))
         assert context.clearing.operator_surplus[0] == pytest.approx(30)
+
+    def test_the_better_of_two_sellers_pays_for_the_place(self):
+        """pymarket, solve_market_side_with_exogenous_price: bids 3, 0.5 and asks 1, 2 at 2.5; the ask at 1 pays 0.5."""
+        context, _ = self.half([(3, 1, 0), (0.5, 1, 1)], [(1, 1, 2), (2, 1, 3)], 2.5, long_side="vickrey")
+        assert context.clearing.filled[0].tolist() == [1, 0, -1, 0, 0]
+        assert context.clearing.payment[0].tolist() == [2.5, 0, -2, 0, 0]
 
     @pytest.mark.parametrize(
         ("posted", "volume", "manager", "gain"),

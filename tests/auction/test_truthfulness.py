@@ -178,3 +178,59 @@ def test_no_other_net_position_gains_in_a_pool(variant, num_books):
 @pytest.mark.parametrize("variant", ["supply_demand_ratio", "bill_sharing"])
 def test_a_net_position_that_gains_is_found_where_there_is_one(variant):
     assert largest_gain_in_a_pool(variant, 30) > 0.5
+
+
+# How far truth in quantity alone goes
+
+
+def largest_gain_of_a_quantity(variant: str, num_books: int, *, margin: float = 0.0, ties: bool = True) -> float:
+    """Largest gain of another quantity for a household whose price is `margin` worse for it than its value."""
+    rng = np.random.default_rng(4)
+    largest = 0.0
+    for _ in range(num_books):
+        prices, quantities, lots = draw_book(rng, variant)
+        if not ties:
+            prices = rng.permutation(12)[: len(prices)].astype(float)
+
+        def clear(p, q, lots=lots):
+            return run_with_lots(variant, p, q, np.tile(lots, (len(p), 1)))
+
+        for household in range(len(prices)):
+            need, value = quantities[household], prices[household]
+            reported = prices.copy()
+            reported[household] -= np.sign(need) * margin
+
+            def worth(_report, filled, payment, need=need, value=value):
+                return value * np.minimum(filled, need) - payment if need > 0 else value * filled - payment
+
+            reports = [(reported[household], q) for q in quantity_reports(need, MOST)]
+            largest = max(largest, best_gain(clear, reported, quantities, household, reports, worth)[0])
+    return largest
+
+
+@pytest.mark.parametrize("variant", [v for v in QUANTITY_TRUTHFUL if v.startswith("continuous")])
+@pytest.mark.parametrize("margin", [0.5, 1.0, 3.0])
+def test_in_a_continuous_market_the_true_quantity_is_best_at_every_price_that_cannot_lose(variant, margin):
+    assert largest_gain_of_a_quantity(variant, 20, margin=margin) <= 1e-9
+
+
+@pytest.mark.parametrize("variant", [v for v in QUANTITY_TRUTHFUL if v.startswith("continuous")])
+def test_in_a_continuous_market_less_is_better_at_a_price_that_loses(variant):
+    assert largest_gain_of_a_quantity(variant, 20, margin=-2.0) > 0.5
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.startswith(("pay_as_bid", "pairwise_midpoint"))])
+def test_in_pairs_another_quantity_gains_where_prices_tie_alone(variant):
+    assert largest_gain_of_a_quantity(variant, 40, ties=False) <= 1e-9
+    gains_in_ties = largest_gain_of_a_quantity(variant, 150) > 1e-9
+    # a larger share is worth nothing to a buyer that pays its bid, and no seller can offer more than it has
+    assert gains_in_ties == (variant not in ("pay_as_bid", "pay_as_bid: spread=seller"))
+
+
+@pytest.mark.parametrize("variant", ["mid_market_rate", "supply_demand_ratio"])
+def test_where_tariffs_differ_a_pool_is_neither_rational_nor_truthful(variant):
+    """Buyers with 3.0 and 1.4 beside a seller with 1.3: the pool's price is above the second buyer's own."""
+    quantity, retail, feed_in = np.array([2.0, 1.0, -1.0]), np.array([3.0, 1.4, 9.9]), np.array([9.9, 9.9, 1.3])
+
+    clearing = run_with_lots(variant, np.zeros(3), quantity, None, retail=retail, feed_in=feed_in)
+    assert clearing.payment[1] > retail[1] * quantity[1]  # what it pays by staying out, that is, by stating 0

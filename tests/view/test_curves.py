@@ -59,3 +59,55 @@ def test_a_rationed_level_is_never_said_to_be_empty_or_full(filled: float, words
 def test_a_level_that_gets_all_or_nothing_is_not_rationed(filled: float) -> None:
     figure = drawn([1.0, 1.0], 1.0, filled)
     assert not any(label.startswith("rationed") for label in legend_of(figure))
+
+
+def example(filled: list[float], unit_price: list[float], *, has_one_price: bool = False) -> Figure:
+    """Bids of 2 kWh at 0.3 and 1 kWh at 0.2, asks of 1 kWh at 0.05 and 2 kWh at 0.1, without a band of prices."""
+    book = Book(
+        price=np.array([0.3, 0.2, 0.05, 0.1]),
+        quantity=np.array([2.0, 1.0, -1.0, -2.0]),
+        filled=np.array(filled),
+        mean_price=0.15,
+        has_one_price=has_one_price,
+        unit_price=np.array(unit_price),
+    )
+    with house_style():
+        figure = FigureCanvasAgg(Figure()).figure
+        draw_curves(figure.add_subplot(), book, "an example")
+        figure.canvas.draw()
+    return figure
+
+
+def texts_of(figure: Figure) -> str:
+    return " ".join(text.get_text() for text in figure.axes[0].texts)
+
+
+def test_prices_that_differ_are_drawn_for_each_level_and_told_on_average() -> None:
+    figure = example([2.0, 1.0, -1.0, -2.0], [0.2, 0.17, 0.1, 0.13])
+    assert "buyers pay 0.1900,\nsellers get 0.1200\n$/kWh on average" in texts_of(figure)
+    drawn_prices = {line.get_label(): line.get_ydata().tolist() for line in figure.axes[0].lines}
+    assert drawn_prices["what buyers pay"] == pytest.approx([0.2, 0.17])
+    assert drawn_prices["what sellers get"] == pytest.approx([0.1, 0.13])
+
+
+def test_two_prices_are_told_as_they_are() -> None:
+    figure = example([2.0, 0.0, -1.0, -1.0], [0.2, np.nan, 0.1, 0.1])
+    assert "buyers pay 0.2000,\nsellers get 0.1000 $/kWh" in texts_of(figure)
+    assert "retail" not in texts_of(figure)
+
+
+def test_one_price_is_a_point() -> None:
+    figure = example([2.0, 0.0, -1.0, -1.0], [0.15, np.nan, 0.15, 0.15], has_one_price=True)
+    assert "clearing price" in legend_of(figure)
+    assert "what buyers pay" not in legend_of(figure)
+
+
+def test_a_level_that_is_passed_over_is_marked_and_no_gains_are_shaded() -> None:
+    figure = example([1.0, 0.0, 0.0, -1.0], [0.15, np.nan, np.nan, 0.15], has_one_price=True)
+    assert "rationed" in legend_of(figure)  # the best bid by half, the best ask not at all
+    assert "gains from trade" not in legend_of(figure)
+    figure = example([1.0, 0.0, -1.0, 0.0], [0.15, np.nan, 0.15, np.nan], has_one_price=True)
+    assert "rationed: 50 % filled" in legend_of(figure)
+    assert "gains from trade" in legend_of(figure)
+    figure = example([2.0, 0.0, 0.0, -2.0], [0.15, np.nan, np.nan, 0.15], has_one_price=True)
+    assert "rationed: not filled" in legend_of(figure)

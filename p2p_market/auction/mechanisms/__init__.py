@@ -1,5 +1,6 @@
 """Market mechanisms, a module a family and a function a mechanism; `MECHANISMS` finds them by name."""
 
+from p2p_market.auction.mechanisms.alone import uniform_price_alone
 from p2p_market.auction.mechanisms.base import Mechanism, Promises
 from p2p_market.auction.mechanisms.clarke import vcg
 from p2p_market.auction.mechanisms.continuous import continuous, continuous_pairs
@@ -13,7 +14,9 @@ MECHANISMS: Registry[Mechanism] = Registry(
     "mechanism",
     {
         "uniform_price": Mechanism(
-            uniform_price, Promises(individually_rational=True, budget="strong", efficient=True)
+            uniform_price,
+            Promises(individually_rational=True, budget="strong", efficient=True),
+            alone=uniform_price_alone,
         ),
         "pay_as_bid": Mechanism(pay_as_bid, Promises(individually_rational=True, budget="weak", efficient=True)),
         "pairwise_midpoint": Mechanism(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from p2p_market.auction.mechanisms.alone import LoneAllocation
 from p2p_market.auction.orders import Allocation, Pairs
 
 
@@ -28,10 +29,11 @@ class Promises:
     efficient
         The welfare of the reports is as large as it can be.
     truthful_in_price, truthful_in_quantity
-        Reporting the true value, the true quantity, is a dominant strategy for a household with one order and one value
-        a kWh, whatever the others report; a kWh beyond the own need, or not delivered, is settled with nobody and worth
-        nothing. Trivially true of a report that is not asked for: a price under a pool rule, a quantity where all
-        orders are one lot. Under a pool rule the other quantity is settled with the grid, under one tariff for all.
+        Whatever the others report, a household with one order and one value a kWh gains by no other price, the quantity
+        being true; by no other quantity, the price being true; where both are promised, by no other pair of them. A kWh
+        beyond the own need is worth nothing, and nobody offers more than it has. Trivially true of a report that is not
+        asked for: a price under a pool rule, a quantity where all orders are one lot. Under a pool rule the other
+        quantity is settled with the grid, under one tariff for all.
     order_independent
         The result does not depend on the order of the arrays, each order keeping its own lot.
     split_independent
@@ -77,6 +79,9 @@ class Mechanism:
         Elsewhere pairs follow from the fills, see `Transactions`.
     is_sequential
         Whether it works through the orders of a market one after the other; larger batches are faster then.
+    alone
+        The same for one small market, ``f(ticks, units, **options)`` with lists of whole numbers, returning a
+        `LoneAllocation`; where calls of NumPy would cost more than the work. ``None``: there is none.
     """
 
     allocate: Callable[..., Allocation]
@@ -85,6 +90,7 @@ class Mechanism:
     takes_lots: bool = False
     pairs: Callable[..., Pairs] | None = None
     is_sequential: bool = False
+    alone: Callable[..., LoneAllocation] | None = None
 
     @property
     def summary(self) -> str:

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 
 from p2p_market.auction.book import SortedBook
+from p2p_market.auction.mechanisms.alone import check_price_rule, check_weight
 from p2p_market.auction.orders import Allocation
 from p2p_market.auction.rows import scatter_rows, take_rows
-from p2p_market.errors import MechanismError, is_number
+from p2p_market.errors import MechanismError
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
 PriceRule = Literal["ce", "marginal", "clip"]
@@ -44,25 +45,25 @@ def uniform_price(book: SortedBook, *, k: float = 0.5, price_rule: PriceRule = "
     .. [1] Satterthwaite, M. A., Williams, S. R. (1989). Bilateral trade with the sealed bid k-double auction.
        Journal of Economic Theory 48(1), section 2.
     """
-    _check_weight(k)
+    check_weight(k)
+    check_price_rule(price_rule)
     margin = book.margin
     low, high = margin.price_low, margin.price_high
     if price_rule == "ce":
         price = _between(low, high, k)
-    elif price_rule in ("marginal", "clip"):
+    else:
         last_bid = np.where(margin.traded > 0.0, margin.last_bid, np.nan)
         last_ask = np.where(margin.traded > 0.0, margin.last_ask, np.nan)
         price = _between(last_ask, last_bid, k)
         if price_rule == "clip":
             price = np.clip(price, low, high)
-    else:
-        raise MechanismError(f"price_rule is {price_rule!r}; expected 'ce', 'marginal' or 'clip'")
     return Allocation(
-        filled=_signed(book),
+        filled=book.efficient_trade,
         unit_price=price[:, None],
         clearing_price=price,
         price_low=low,
         price_high=high,
+        traded=margin.traded,
     )
 
 
@@ -89,11 +90,12 @@ def pay_as_bid(book: SortedBook, *, spread: Spread = "operator") -> Allocation:
         raise MechanismError(f"spread is {spread!r}; expected 'operator', 'seller' or 'buyer'")
     margin = book.margin
     return Allocation(
-        filled=_signed(book),
+        filled=book.efficient_trade,
         unit_price=book.price,
         clearing_price=np.full(margin.traded.shape, np.nan),
         price_low=margin.price_low,
         price_high=margin.price_high,
+        traded=margin.traded,
     )
 
 
@@ -118,18 +120,19 @@ def pairwise_midpoint(book: SortedBook, *, k: float = 0.5) -> Allocation:
     .. [1] Qiu, D., Wang, J., Wang, J., Strbac, G. (2021). Multi-agent reinforcement learning for automated
        peer-to-peer energy trading in double-side auction market. IJCAI 2021, section 2.2.
     """
-    _check_weight(k)
+    check_weight(k)
     return _walk_in_pairs(book, k)
 
 
 def _walk_in_pairs(book: SortedBook, weight: float) -> Allocation:
     margin = book.margin
     return Allocation(
-        filled=_signed(book),
+        filled=book.efficient_trade,
         unit_price=_pair_prices(book, weight),
         clearing_price=np.full(margin.traded.shape, np.nan),
         price_low=margin.price_low,
         price_high=margin.price_high,
+        traded=margin.traded,
         pair_weight=weight,
     )
 
@@ -193,12 +196,3 @@ def _level_means(
 def _between(low: FloatArray, high: FloatArray, weight: float) -> FloatArray:
     """Return the weighted price, exactly ``low`` where both ends agree, and never outside by rounding."""
     return np.clip(low + weight * (high - low), low, high)
-
-
-def _signed(book: SortedBook) -> FloatArray:
-    return np.copysign(book.efficient_fill, book.quantity) + 0.0  # no negative zeros
-
-
-def _check_weight(k: float) -> None:
-    if not (is_number(k) and 0.0 <= k <= 1.0):
-        raise MechanismError(f"k is {k!r}; expected a weight from 0 to 1")
