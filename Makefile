@@ -1,7 +1,8 @@
 # The verbs of the project; CI calls exactly these.
 PYTHON ?= python
+BENCHMARKS = speed regret synthetic_vs_real
 
-.PHONY: install test test-all lint types check smoke bench bench-smoke docs
+.PHONY: install test test-all lint types check smoke bench bench-smoke bench-check bench-record docs
 
 install: ## everything that a contributor needs, on the code as it stands here
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -25,10 +26,17 @@ smoke: ## the README's first command, into a folder that is thrown away
 	folder=$$(mktemp -d) && p2p-market run configs/quickstart.yaml --output $$folder/run && rm -r $$folder
 
 bench: ## all benchmarks, some minutes each
-	for script in benchmarks/*.py; do $(PYTHON) $$script || exit 1; done
+	for name in $(BENCHMARKS); do $(PYTHON) -m benchmarks.$$name || exit 1; done
 
 bench-smoke: ## a few calls of every benchmark, to see that they run
-	for script in benchmarks/*.py; do $(PYTHON) $$script --quick || exit 1; done
+	for name in $(BENCHMARKS); do $(PYTHON) -m benchmarks.$$name --quick || exit 1; done
+
+bench-check: ## fail where the speed, as a multiple of its floor, has moved since it was recorded
+	$(PYTHON) -m benchmarks.speed --check
+
+bench-record: ## renew that record, and the tables of README.md and docs/speed.md
+	$(PYTHON) -m benchmarks.speed --record --write
+	$(PYTHON) -m benchmarks.peers --write
 
 docs: ## write the tables that are generated from the code
 	$(PYTHON) docs/generate_reference.py

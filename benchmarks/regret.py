@@ -1,14 +1,13 @@
 """What misreporting gains: every mechanism, four sizes of the market, misreports of price and of quantity.
 
-python benchmarks/regret.py             # measure and print, some minutes
-python benchmarks/regret.py --quick     # few small books: does it run at all
-python benchmarks/regret.py --write     # measure, then write the tables of docs/truthfulness.md and the figure
+python -m benchmarks.regret             # measure and print, some minutes
+python -m benchmarks.regret --quick     # few small books: does it run at all
+python -m benchmarks.regret --write     # measure, then write the tables of docs/truthfulness.md and the figure
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import textwrap
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from benchmarks.pages import ROOT, write_between_marks
 from p2p_market.analysis import regret
 from p2p_market.auction.mechanisms import MECHANISMS
 
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZES = (4, 10, 30, 100)
-PAGE = Path(__file__).parents[1] / "docs" / "truthfulness.md"
+PAGE = ROOT / "docs" / "truthfulness.md"
 FIGURE = PAGE.parent / "images" / "regret.png"
-BEGIN, END = "<!-- regret: begin -->", "<!-- regret: end -->"
 TITLES = {"price": "Misreports of the price", "quantity": "Misreports of the quantity"}
 
 
@@ -110,16 +109,6 @@ def draw(frame: pl.DataFrame, path: Path) -> None:
     part.replace(path)
 
 
-def write(tables: str) -> None:
-    """Put the tables between their marks in the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    part = PAGE.with_name(PAGE.name + ".part")
-    part.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
-    os.replace(part, PAGE)  # noqa: PTH105 (in one step)
-
-
 def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -138,7 +127,7 @@ def main() -> None:
             )
     everything = pl.concat(frames)
     if arguments.write:
-        write(markdown(everything))
+        write_between_marks(PAGE, "regret", markdown(everything).rstrip())
         draw(everything, FIGURE)
 
 

@@ -2,8 +2,8 @@
 
 Run from the repository root::
 
-    python benchmarks/synthetic_vs_real.py            # five seeds, about half a minute
-    python benchmarks/synthetic_vs_real.py --quick    # one seed and one year: a smoke test, not a comparison
+    python -m benchmarks.synthetic_vs_real            # five seeds, about half a minute
+    python -m benchmarks.synthetic_vs_real --quick    # one seed and one year: a smoke test, not a comparison
 """
 
 from __future__ import annotations

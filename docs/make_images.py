@@ -1,4 +1,4 @@
-"""Draw the pictures of the README and of the mechanisms' pages anew: ``python docs/make_images.py`` (needs ``viz``)."""
+"""Draw the pictures of the documents anew: ``python docs/make_images.py`` (needs the extra ``viz``)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 from draw_examples import draw_examples
 
 import p2p_market
+from p2p_market.analysis.zero_intelligence import GODE_SUNDER_1993, call_once, shout
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
 from p2p_market.data.atomic import atomic_path
 from p2p_market.view.figures import write_figures
+from p2p_market.view.style import BUY, INK, MUTED, SELL, SUN, TRADED, house_style
 from p2p_market.view.view import AuctionView
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +46,43 @@ def draw_savings(path: Path) -> None:
         temporary.write_bytes(written["savings_by_household.png"].read_bytes())
 
 
+def draw_zero_intelligence(path: Path) -> None:
+    """Draw the efficiency of Gode and Sunder's markets over the number of shouts, with what was published."""
+    published = {True: (99.9, 99.2, 99.0, 98.2), False: (90.0, 90.0, 76.7, 48.8)}
+    titles = {True: "ZI-C: no shout at a loss", False: "ZI-U: any price from 1 to 200"}
+    num_shouts, edge = 2000, 2900
+    shouts = np.arange(1, num_shouts + 1)
+    with house_style():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (matplotlib is optional)
+        from matplotlib.figure import Figure  # noqa: PLC0415
+
+        figure = Figure(figsize=(10.0, 4.6), layout="constrained")
+        FigureCanvasAgg(figure)
+        for axes, is_constrained in zip(figure.subplots(1, 2, sharey=True), titles, strict=True):
+            for (number, market), color in zip(GODE_SUNDER_1993.items(), (BUY, SELL, TRADED, SUN), strict=True):
+                efficiency = 100 * shout(market, num_shouts, is_constrained=is_constrained, num_periods=1000)
+                once = 100 * call_once(market, is_constrained=is_constrained, num_periods=1000)
+                wide = 4.0 if number == 1 else 1.8  # markets 1 and 2 are nearly the same line
+                axes.plot(shouts, efficiency.mean(axis=0), color=color, linewidth=wide, label=f"market {number}")
+                axes.plot(edge, published[is_constrained][number - 1], "D", color=color, markersize=6.0, clip_on=False)
+                axes.plot(11, once.mean(), "o", color=color, markersize=6.0, fillstyle="none", markeredgewidth=1.8)
+            axes.axvline(600, color=MUTED, linewidth=0.8, linestyle=":")
+            axes.set(title=titles[is_constrained], xscale="log", xlim=(9.0, 3600), ylim=(0.0, 103.0))
+            axes.set_xticks([20, 50, 100, 200, 600, 2000], ["20", "50", "100", "200", "600", "2000"])
+            axes.set_xticks([], minor=True)
+            axes.set_xlabel("shouts of the twelve traders in a period")
+        handles, names = axes.get_legend_handles_labels()
+        for marker, name in (("D", "published"), ("o", "one sealed call")):
+            handles += axes.plot([], [], marker, color=INK, fillstyle="full" if marker == "D" else "none")
+            names.append(name)
+        axes.legend(handles, names, loc="lower right", bbox_to_anchor=(0.93, 0.0))
+        figure.axes[0].set_ylabel("gains from trade that are taken [%]")
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": "p2p_market"})
+
+
 if __name__ == "__main__":
     draw_market(IMAGES / "market.png")
     draw_savings(IMAGES / "savings.png")
+    draw_zero_intelligence(IMAGES / "zero_intelligence.png")
     draw_examples()

@@ -155,7 +155,7 @@ def build_rules(config: Config, num_households: int = 2) -> AuctionRules:
     try:
         rules = AuctionRules(
             market.mechanism,
-            dict(market.options),
+            dict(market.options) | ({"rounds": market.rounds} if market.rounds > 1 else {}),
             price_tick=market.price_tick_dollars_per_kwh,
             energy_unit=market.energy_unit_wh / 1000.0,
             ties=market.ties,
@@ -173,8 +173,9 @@ def build_rules(config: Config, num_households: int = 2) -> AuctionRules:
 def _try_out(rules: AuctionRules, num_households: int) -> None:
     """Clear one book, so that an option's value that cannot be is an error now and not in the first interval."""
     sells = np.arange(num_households) % 2 == 1
+    sells = np.tile(sells, rules.rounds)
     orders = Orders(price=np.where(sells, 0.0, 1.0)[None], quantity=np.where(sells, -1.0, 1.0)[None])
-    tariff, draws = np.ones(sells.shape), np.linspace(0.0, 0.9, num_households)[None]
+    tariff, draws = np.ones(sells.shape), np.linspace(0.0, 0.9, len(sells))[None]
     clear_orders(rules, orders, draws=draws, retail_price=tariff, feed_in_price=tariff)
 
 

@@ -191,6 +191,9 @@ class MarketSection(Section):
         description="size of every order: one lot for whoever has as much to trade; null: any size. Mechanisms for "
         "orders of one size need it",
     )
+    rounds: int = Field(
+        1, ge=1, description="how often a household quotes inside an interval; `continuous` takes more than one"
+    )
     ties: Literal["prorata", "priority", "random"] = Field("prorata", description="how a partly filled level is shared")
     trading_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the operator's fee on traded energy")
     trading_fee_share_of_price: float = Field(0.0, ge=0.0, lt=1.0, description="the operator's ad-valorem fee")
@@ -207,6 +210,20 @@ class MarketSection(Section):
                 f"mechanism {self.mechanism!r} is defined for orders of one size; set market.lot_kwh, e.g. to 0.25, or "
                 "choose 'huang' or 'muda', which take orders of any size"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rounds_where_they_can_be(self) -> MarketSection:
+        """Most mechanisms clear all orders at once, so that there is nothing to renew."""
+        mechanisms = importlib.import_module("p2p_market.auction.mechanisms").MECHANISMS
+        if self.rounds > 1 and not mechanisms[self.mechanism].takes_rounds:
+            able = ", ".join(repr(name) for name, mechanism in mechanisms.items() if mechanism.takes_rounds)
+            raise ValueError(
+                f"mechanism {self.mechanism!r} clears all orders at once, and market.rounds is {self.rounds}; set it "
+                f"to 1, or choose {able}"
+            )
+        if "rounds" in self.options:
+            raise ValueError("the number of rounds is market.rounds; leave it out of market.options")
         return self
 
 
@@ -249,9 +266,8 @@ class PopulationSection(Section):
 
     @model_validator(mode="after")
     def _options_that_policies_take(self) -> PopulationSection:
-        policies = importlib.import_module("p2p_market.policies").POLICIES
         for name, options in self.options.items():
-            policies[name].with_options(name, options)
+            importlib.import_module("p2p_market.policies").POLICIES[name].with_options(name, options)
         return self
 
 
@@ -294,6 +310,16 @@ class Config(Section):
         if isinstance(filled.get("data"), dict) and "source" not in filled["data"]:
             filled["data"] = {"source": "synthetic"} | filled["data"]
         return filled
+
+    @model_validator(mode="after")
+    def _rounds_where_prices_are_conceded(self) -> Config:
+        action_maps = importlib.import_module("p2p_market.scenario.actions").ACTION_MAPS
+        if self.market.rounds == 1 and action_maps[self.scenario.action].decode_closing is not None:
+            raise ValueError(
+                f"scenario.action {self.scenario.action!r} moves from a first to a last bidding round, and "
+                "market.rounds is 1; set it to 2 or more"
+            )
+        return self
 
     @property
     def digest(self) -> str:

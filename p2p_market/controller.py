@@ -258,12 +258,13 @@ class AuctionController:
                 f"action of {name!r} in market {market}, component {component} "
                 f"({action_map.components[component]}), is nan; expected a number from -1 to 1"
             )
-        position, share = action_map.decode(np.clip(values, -1.0, 1.0))
-        return LearnedBids(position, share, self._learner_index)
+        inside = np.clip(values, -1.0, 1.0)
+        closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
+        return LearnedBids(*action_map.decode(inside), self._learner_index, closing)
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:
             return None
         if self._lots is None:
-            self._lots = UniformBlocks(self._streams["lots"], self.get_size()[1])
+            self._lots = UniformBlocks(self._streams["lots"], self.operator.rules.rounds * self.get_size()[1])
         return self._lots.draw(state.elapsed)

@@ -12,6 +12,7 @@ from p2p_market.auction.clearing import Clearing
 from p2p_market.auction.context import AuctionContext
 from p2p_market.auction.operator import LearnedBids, MarketOperator, ScriptedBids, Settlement
 from p2p_market.auction.orders import Orders
+from p2p_market.auction.rounds import join_rounds, orders_of_households
 from p2p_market.scenario.scenario import AuctionScenario, EpisodeDraw
 from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
 
@@ -117,7 +118,7 @@ class AuctionModel:
         learned, scripted
             Bids that together cover every household.
         draws
-            ``(B, N)`` random numbers for rules that draw lots.
+            ``(B, N)`` random numbers for rules that draw lots, ``(B, R * N)`` with ``R`` bidding rounds.
 
         Returns
         -------
@@ -126,8 +127,13 @@ class AuctionModel:
         """
         operator = self.operator
         context = operator.open_auction(state.price_low, state.price_high, state.retail_price, state.feed_in_price)
-        orders = operator.get_actions(context, state.net_load, learned, scripted)
-        context = context.with_orders(orders, draws)
+        if operator.rules.rounds == 1:
+            orders = operator.get_actions(context, state.net_load, learned, scripted)
+            context = context.with_orders(orders, draws)
+        else:
+            rounds = operator.get_rounds(context, state.net_load, learned, scripted)
+            orders = orders_of_households(rounds)
+            context = context.with_orders(orders, draws, quotes=join_rounds(rounds))
         clearing = context.clearing
         settlement = operator.settle(context, state.net_load, clearing)
         mean_price = _mean_price(clearing)

@@ -107,6 +107,10 @@ def cases(
     }
     if MECHANISMS[overrides["market.mechanism"]].promises.unit_lots or draw(st.integers(0, 9)) == 0:
         overrides["market.lot_kwh"] = draw(st.sampled_from([0.1, 0.5, 1.0]))
+    if MECHANISMS[overrides["market.mechanism"]].takes_rounds:
+        overrides["market.rounds"] = draw(st.sampled_from([1, 2, 5]))
+        if overrides["market.rounds"] > 1:
+            overrides["scenario.action"] = draw(st.sampled_from(["price", "price_quantity", "price_concession"]))
     num_learners = 0 if bidders else draw(st.sampled_from([num_homes, num_homes, num_homes // 2, 0]))
     return Case(demand, pv * has_pv, overrides, num_learners, draw(st.integers(0, 1000)))
 
@@ -192,7 +196,7 @@ def test_nobody_who_bids_truthfully_is_worse_off_than_with_the_grid(case: Case) 
 @EXAMPLES
 def test_in_a_market_of_lots_every_order_is_one_lot(case: Case) -> None:
     lot = case.overrides.setdefault("market.lot_kwh", 0.5)
-    whole = case.overrides["scenario.action"] == "price" or not case.num_learners
+    whole = case.overrides["scenario.action"] != "price_quantity" or not case.num_learners
     bids_at_all = case.overrides["population.scripted"] != "grid_only" and not case.num_learners
     for _, transition, _ in case.play():
         size, need = np.abs(transition.orders.quantity), np.abs(transition.before.net_load)

@@ -49,7 +49,7 @@ def market_rules(
     mechanism: str, options: dict[str, Any], price_tick: float | None, energy_unit: float | None
 ) -> AuctionRules:
     """Build the market's rules from the keywords of `clear`."""
-    for name, instead in (("rng", "seed="), ("household", "one order a household")):
+    for name, instead in (("rng", "seed="), ("household", "one order a household"), ("rounds", "one round")):
         if name in options:
             raise MechanismError(f"best_response takes no option {name!r}; it needs {instead}")
     market = {*_FEES, *TARIFFS, "ties"}

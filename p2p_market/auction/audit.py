@@ -41,6 +41,19 @@ def audit_clearing(rules: AuctionRules, orders: Orders, clearing: Clearing) -> N
     _market_law(rules, "payments do not add up", ~(gap <= TOLERANCE * money), gap)
 
 
+def audit_households(rules: AuctionRules, orders: Orders, clearing: Clearing) -> None:
+    """Raise if the quotes of a household together brought it more than the largest of them.
+
+    Raises
+    ------
+    MechanismError
+        Naming the mechanism, the market and the household.
+    """
+    volume = np.maximum(np.abs(orders.quantity).sum(axis=1), 1e-12)
+    overfilled = np.abs(clearing.filled) > np.abs(orders.quantity) + TOLERANCE * volume[:, None]
+    _order_law(rules, "several quotes filled more than the largest", overfilled, clearing.filled)
+
+
 def _market_law(rules: AuctionRules, law: str, broken: BoolArray, amount: FloatArray) -> None:
     if broken.any():
         market = int(np.argmax(broken))

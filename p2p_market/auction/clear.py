@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import numpy.typing as npt
 from p2p_market.auction.book import NO_LOTS
 from p2p_market.auction.clearing import Clearing, clear_orders
 from p2p_market.auction.fees import Fees
-from p2p_market.auction.mechanisms import MECHANISMS
+from p2p_market.auction.mechanisms import MECHANISMS, Mechanism
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.errors import MechanismError, suggest
@@ -64,7 +67,9 @@ def clear(
     retail_price, feed_in_price
         Broadcastable to ``(..., N)``, or one a market ``(...,)`` [$/kWh]; pool rules need both.
     household
-        ``(N,)`` index of the household that placed each order; by default order *i* is household *i*'s.
+        ``(N,)`` index of the household that placed each order; by default order *i* is household *i*'s. Where
+        ``continuous`` has ``rounds=R``, orders stand round by round, and by default the households stand in the same
+        order in each: the ``N = R · households`` columns are ``reshape(..., R, households)``, and so is the result.
     seed, rng
         Randomness for rules that draw lots: a seed gives every market a stream of its own, so that a market's result
         does not depend on how many others are cleared beside it; a generator is drawn from as it is.
@@ -90,9 +95,11 @@ def clear(
     >>> clearing.clearing_price.item(), clearing.filled.tolist()
     (0.2, [1.0, 1.0, -1.0, -1.0])
     """
-    _check_options(mechanism, options)
-    fees = Fees(trading=fee, network=network_fee, rate=fee_rate, buyer_share=fee_share)
-    rules = AuctionRules(mechanism, options, price_tick, energy_unit, ties, fees)
+    design = (mechanism, MECHANISMS[mechanism], price_tick, energy_unit, ties, fee, network_fee, fee_rate, fee_share)
+    try:
+        rules = _known_rules(*design, **options)
+    except TypeError:  # an option that cannot be remembered, as an array
+        rules = _rules(*design, **options)
     quantities = _as_floats("quantity", quantity)
     prices = _as_floats("price", price)
     if prices.shape != quantities.shape or quantities.ndim == 0:
@@ -106,7 +113,7 @@ def clear(
         _check_size("price", prices)
 
     leading, num_orders = quantities.shape[:-1], quantities.shape[-1]
-    num_markets = int(np.prod(leading, dtype=int))
+    num_markets = math.prod(leading)
     flat = (num_markets, num_orders)
     orders = Orders(
         # in C order: how the caller's arrays lie in memory must not decide in which order a market is summed
@@ -130,9 +137,29 @@ def clear(
     return clearing.reshape(leading)
 
 
-def _check_options(mechanism: str, options: dict[str, Any]) -> None:
+def _rules(
+    mechanism: str,
+    entry: Mechanism,
+    price_tick: float | None,
+    energy_unit: float | None,
+    ties: str,
+    fee: float,
+    network_fee: float,
+    fee_rate: float,
+    fee_share: float,
+    **options: Any,
+) -> AuctionRules:
+    _check_options(mechanism, entry.options, options)
+    fees = Fees(trading=fee, network=network_fee, rate=fee_rate, buyer_share=fee_share)
+    return AuctionRules(mechanism, options, price_tick, energy_unit, ties, fees)
+
+
+# a loop over small markets would spend half of its time on the same checks of the same rules
+_known_rules = functools.lru_cache(maxsize=64, typed=True)(_rules)
+
+
+def _check_options(mechanism: str, own: Collection[str], options: Collection[str]) -> None:
     """Raise for a misspelt keyword of `clear` or of the mechanism; the nearest name may be of either."""
-    own = MECHANISMS[mechanism].options
     for name in options:
         if name not in own:
             keywords = [p.name for p in inspect.signature(clear).parameters.values() if p.kind is p.KEYWORD_ONLY]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -48,20 +48,32 @@ class Clearing:
 
     def reshape(self, leading: tuple[int, ...]) -> Clearing:
         """Return the same result with other leading axes."""
-        arrays: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                trailing = (value.shape[-1],) if field.name in ("filled", "payment", "charged_price", "group") else ()
-                value = value.reshape(leading + trailing)
-            arrays[field.name] = value
-        return Clearing(**arrays)
+        by_order = (*leading, self.filled.shape[-1])
+        reshaped: dict[str, Any] = {name: getattr(self, name).reshape(leading) for name in _BY_MARKET}
+        return Clearing(
+            filled=self.filled.reshape(by_order),
+            payment=self.payment.reshape(by_order),
+            charged_price=self.charged_price.reshape(*leading, self.charged_price.shape[-1]),
+            **reshaped,
+            pair_weight=self.pair_weight,
+            group=None if self.group is None else self.group.reshape(by_order),
+        )
+
+
+_BY_MARKET = (
+    "clearing_price",
+    "price_low",
+    "price_high",
+    "traded",
+    "operator_surplus",
+    "network_payment",
+    "grid_payment",
+)
 
 
 # A batch is cleared in blocks of about so many orders, whose arrays stay in the processor's cache: twice as fast.
 _BLOCK = 16_384
 _BLOCK_ON_GRID = 131_072  # of integers, half the size and a fraction of the time, so that calls weigh more
-
 
 # Orders up to which one market alone is faster in plain Python.
 _SMALL_MARKET = 320

@@ -8,10 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from p2p_market.auction.audit import audit_clearing
+from p2p_market.auction.audit import audit_clearing, audit_households
 from p2p_market.auction.clearing import Clearing, clear_orders
 from p2p_market.auction.depth import OrderBook, Transactions, order_book, transactions
 from p2p_market.auction.orders import Orders
+from p2p_market.auction.rounds import fold_rounds
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.errors import EpisodeError
 from p2p_market.types import BoolArray, FloatArray
@@ -33,11 +34,14 @@ class AuctionContext:
     retail_price, feed_in_price
         ``(B, N)`` [$/kWh] each household's tariff; pool rules settle by it.
     orders
-        The orders, once they are in.
+        The orders, once they are in, a column a household.
     draws
-        ``(B, N)`` random numbers for rules that draw lots.
+        ``(B, N)`` random numbers for rules that draw lots, ``(B, R * N)`` with ``R`` bidding rounds.
     audit
         Check every clearing for the laws that all mechanisms share, and raise `MechanismError` if one fails.
+    quotes
+        ``(B, R * N)`` what was quoted in ``R`` bidding rounds; ``None`` where everybody quotes once. Then ``orders``
+        has each household's last price and largest quantity, and ``clearing`` what all its quotes brought it.
     """
 
     rules: AuctionRules
@@ -48,6 +52,7 @@ class AuctionContext:
     orders: Orders | None = None
     draws: FloatArray | None = None
     audit: bool = False
+    quotes: Orders | None = None
 
     def make_bid_price(self, position: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices ``(B, N)`` [$/kWh] from positions in the band.
@@ -65,9 +70,11 @@ class AuctionContext:
         price = np.where(position < 0.0, low + (1.0 + position) * half, high - (1.0 - position) * half)
         return self.rules.round_price(price, is_bid)
 
-    def with_orders(self, orders: Orders, draws: FloatArray | None = None) -> AuctionContext:
-        """Return the same auction with its orders in."""
-        return dataclasses.replace(self, orders=orders, draws=draws)
+    def with_orders(
+        self, orders: Orders, draws: FloatArray | None = None, quotes: Orders | None = None
+    ) -> AuctionContext:
+        """Return the same auction with its orders in, and with the quotes of all rounds where there are several."""
+        return dataclasses.replace(self, orders=orders, draws=draws, quotes=quotes)
 
     @cached_property
     def clearing(self) -> Clearing:
@@ -78,15 +85,25 @@ class AuctionContext:
         MechanismError
             If the mechanism is not defined for these orders, or the audit finds a law broken.
         """
+        if self.quotes is None:
+            return self._clearing_of_entries
+        clearing = fold_rounds(self.rules, self._clearing_of_entries)
+        if self.audit:
+            audit_households(self.rules, self._orders, clearing)
+        return clearing
+
+    @cached_property
+    def _clearing_of_entries(self) -> Clearing:
+        entries = self._orders if self.quotes is None else self.quotes
         clearing = clear_orders(
             self.rules,
-            self._orders,
+            entries,
             draws=self.draws,
             retail_price=self.retail_price,
             feed_in_price=self.feed_in_price,
         )
         if self.audit:
-            audit_clearing(self.rules, self._orders, clearing)
+            audit_clearing(self.rules, entries, clearing)
         return clearing
 
     @property
@@ -105,7 +122,11 @@ class AuctionContext:
 
     def transaction(self, market: int = 0) -> Transactions:
         """Pairs of buyer and seller of one market of the batch, with quantity and price."""
-        return transactions(self.rules, self._orders, self.draws, self.clearing, market)
+        if self.quotes is None:
+            return transactions(self.rules, self._orders, self.draws, self.clearing, market)
+        pairs = transactions(self.rules, self.quotes, self.draws, self._clearing_of_entries, market)
+        num_households = self._orders.quantity.shape[1]
+        return dataclasses.replace(pairs, buyer=pairs.buyer % num_households, seller=pairs.seller % num_households)
 
     @property
     def _orders(self) -> Orders:

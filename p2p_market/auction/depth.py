@@ -52,7 +52,8 @@ class OrderBook:
 class Transactions:
     """Who sold how much to whom, an entry a pair of orders.
 
-    In a continuous market these are the trades, in the order in which they were made; two orders meet at most once.
+    In a continuous market these are the trades, in the order in which they were made; two orders meet at most once, two
+    households with several bidding rounds perhaps more often.
     Other order-based mechanisms decide fills and prices, and pairs follow by convention: the filled energy is paired
     from the best prices on, level with level, and a level that meets a level is split pro rata over the orders of both
     (within each half of the market under `muda`). A pair has the pair's price where the mechanism has one, else the

@@ -22,12 +22,22 @@ if TYPE_CHECKING:
 class LearnedBids:
     """What learners chose: a position in the price band and a share of what they have to trade.
 
-    ``households`` are their ``(L,)`` places on the street, ``None`` when all households learn.
+    ``households`` are their ``(L,)`` places on the street, ``None`` when all households learn. With several bidding
+    rounds ``position`` is that of the first, and moves evenly to ``closing`` in the last; without it stays.
     """
 
     position: FloatArray  # (B, L) -1 low end of the band ... +1 high end
     share: FloatArray  # (B, L) 0 ... 1
     households: IntArray | None = None
+    closing: FloatArray | None = None  # (B, L) like position
+
+    def in_round(self, number: int, rounds: int) -> LearnedBids:
+        """What they choose in round ``number``, counted from 0."""
+        if self.closing is None:
+            return self
+        weight = number / max(rounds - 1, 1)
+        position = (1.0 - weight) * self.position + weight * self.closing
+        return LearnedBids(position, self.share, self.households)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +47,7 @@ class ScriptedBids:
     price: FloatArray  # (B, L) [$/kWh]
     quantity: FloatArray  # (B, L) [kWh]
     households: IntArray
+    round: int = 0  # in which bidding round
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +127,24 @@ class MarketOperator:
             price[:, bids.households] = self.rules.round_price(bids.price, bids.quantity > 0.0)
             quantity[:, bids.households] = self.rules.order_size(bids.quantity)
         return Orders(price=price, quantity=quantity)
+
+    def get_rounds(
+        self,
+        context: AuctionContext,
+        net_load: FloatArray,
+        learned: LearnedBids | None,
+        scripted: Sequence[ScriptedBids] = (),
+    ) -> list[Orders]:
+        """Run the bid process of every bidding round; see `get_actions`, scripted bids being those of all rounds."""
+        return [
+            self.get_actions(
+                context,
+                net_load,
+                None if learned is None else learned.in_round(number, self.rules.rounds),
+                [bids for bids in scripted if bids.round == number],
+            )
+            for number in range(self.rules.rounds)
+        ]
 
     def settle(self, context: AuctionContext, net_load: FloatArray, clearing: Clearing) -> Settlement:
         """Settle the residual ``net_load - filled`` with the grid at each household's own tariff.

@@ -92,6 +92,11 @@ class AuctionRules:
         """Whether whole net positions are settled and limit prices ignored."""
         return self.entry.is_pool
 
+    @cached_property
+    def rounds(self) -> int:
+        """How often a household may quote inside one interval."""
+        return int(self.options.get("rounds", 1))
+
     @property
     def needs_lots(self) -> bool:
         """Whether a clearing cannot do without random numbers."""

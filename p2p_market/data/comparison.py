@@ -2,7 +2,7 @@
 
 `RECORDED` holds the figures of the Ausgrid *Solar home electricity data* (300 homes with PV, July 2010 to June
 2013), computed with the functions below from published subsets and sums of it, so that the comparison needs no
-download. ``benchmarks/synthetic_vs_real.py`` prints the table of ``docs/synthetic-data.md``.
+download. ``python -m benchmarks.synthetic_vs_real`` prints the table of ``docs/synthetic-data.md``.
 """
 
 from __future__ import annotations

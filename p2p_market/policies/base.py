@@ -36,9 +36,12 @@ class BidView:
     rules: AuctionRules  # of the market: mechanism, tick, fees
     households: IntArray  # (L,) places of the own orders in a published book
     draws: FloatArray  # (B, K, L) uniform random numbers in [0, 1), K as the policy declares
+    round: int = 0  # of the bidding rounds inside this interval, counted from 0; each asks anew
 
     @classmethod
-    def of(cls, state: MarketState, rules: AuctionRules, households: IntArray, draws: FloatArray) -> BidView:
+    def of(
+        cls, state: MarketState, rules: AuctionRules, households: IntArray, draws: FloatArray, number: int = 0
+    ) -> BidView:
         """Take the view of some households from the state of the markets.
 
         Parameters
@@ -51,6 +54,8 @@ class BidView:
             ``(L,)`` places on the street.
         draws
             ``(B, K, N)`` random numbers of the whole street.
+        number
+            Which bidding round it is.
         """
         return cls(
             net_load=state.net_load[:, households],
@@ -63,7 +68,13 @@ class BidView:
             rules=rules,
             households=households,
             draws=draws[:, :, households] if draws.shape[1] else NO_DRAWS,
+            round=number,
         )
+
+    @property
+    def num_rounds(self) -> int:
+        """How many bidding rounds an interval has."""
+        return self.rules.rounds
 
     @property
     def limit_price(self) -> FloatArray:
@@ -105,7 +116,7 @@ class Policy:
     Attributes
     ----------
     num_draws, num_start_draws
-        Random numbers that a household uses in each interval (``BidView.draws``), and at the start of an episode.
+        Random numbers that a household uses in each bidding round (``BidView.draws``), and at the start of an episode.
     reads_book
         Whether ``learn`` needs the published order book.
     knows
@@ -134,7 +145,7 @@ class Policy:
         raise NotImplementedError
 
     def learn(self, view: BidView, outcome: Outcome, memory: Memory) -> Memory:  # noqa: ARG002 (for those who remember)
-        """What the followers remember after an interval in which they saw ``view`` and got ``outcome``.
+        """What the followers remember after an interval in which they saw ``view`` (last) and got ``outcome``.
 
         Returns new arrays and leaves those in ``memory`` as they are.
         """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from p2p_market.analysis.candidates import price_candidates
 from p2p_market.analysis.fixed_books import Deviators, FixedBooks
+from p2p_market.auction.rules import AuctionRules
 from p2p_market.policies.base import BidView, Memory, Outcome, Policy
 from p2p_market.policies.options import check_count
 from p2p_market.types import FloatArray
@@ -24,7 +26,8 @@ class BestResponse(Policy):
     each, which is where the market's answer to a single order changes its form (see
     `p2p_market.analysis.best_response`); each is cleared by the market's own rules, and worth the household's gain over
     the grid. Of equally good prices it takes the one nearest to its own value, so where nothing is gained it bids
-    truthfully, as it does in the first interval of an episode and under a pool rule.
+    truthfully, as it does in the first interval of an episode and under a pool rule. In a market of several bidding
+    rounds it answers the quotes of the last one as if there were no other.
 
     The number of clearings grows with the square of the households of a street, and their size with the street: on
     streets of hundreds let few follow it.
@@ -70,7 +73,7 @@ class BestResponse(Policy):
             most=size,
         )
         books = FixedBooks(
-            rules=view.rules,
+            rules=_of_one_round(view.rules),
             price=memory["price"],
             quantity=memory["quantity"],
             excess_price=np.zeros_like(memory["price"]),
@@ -99,6 +102,13 @@ class BestResponse(Policy):
             return None
         lots = np.random.default_rng(0).random((self.num_lots, 1, shape[1]))
         return np.broadcast_to(lots, (self.num_lots, *shape))
+
+
+def _of_one_round(rules: AuctionRules) -> AuctionRules:
+    if rules.rounds == 1:
+        return rules
+    options = {name: value for name, value in rules.options.items() if name != "rounds"}
+    return dataclasses.replace(rules, options=options)
 
 
 def _best_prices(books: FixedBooks, who: Deviators) -> FloatArray:

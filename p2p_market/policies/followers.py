@@ -65,7 +65,7 @@ class Followers:
             Whether ``streams`` are new ones.
         """
         if self._num_draws and (reseeded or self._blocks is None):
-            self._blocks = UniformBlocks(streams["policy"], self._num_draws * self._shape[1])
+            self._blocks = UniformBlocks(streams["policy"], self._rules.rounds * self._num_draws * self._shape[1])
         num_markets, num_households = self._shape
         chosen = np.arange(num_markets) if mask is None else np.flatnonzero(mask)
         draws = np.empty((len(chosen), self._num_start_draws, num_households))
@@ -84,15 +84,18 @@ class Followers:
             self.memories[group] = memory
 
     def bid(self, state: MarketState) -> list[ScriptedBids]:
-        """Ask every policy for the bids of the coming interval."""
-        draws = self._draw(state)
-        self._views = [
-            BidView.of(state, self._rules, slots, draws[:, : policy.num_draws]) for policy, slots in self.groups
-        ]
-        return [
-            ScriptedBids(*policy.bid(view, memory), slots)
-            for (policy, slots), view, memory in zip(self.groups, self._views, self.memories, strict=True)
-        ]
+        """Ask every policy for the bids of the coming interval, in every bidding round."""
+        bids = []
+        for number, draws in enumerate(self._draw(state)):
+            self._views = [
+                BidView.of(state, self._rules, slots, draws[:, : policy.num_draws], number)
+                for policy, slots in self.groups
+            ]
+            bids += [
+                ScriptedBids(*policy.bid(view, memory), slots, number)
+                for (policy, slots), view, memory in zip(self.groups, self._views, self.memories, strict=True)
+            ]
+        return bids
 
     def learn(self, transition: Transition, following: MarketState) -> None:
         """Tell every policy that learns what became of its bids; a pool rule takes none, and teaches nothing.
@@ -120,8 +123,11 @@ class Followers:
                 )
                 self.memories[group] = policy.learn(self._views[group], outcome, self.memories[group])
 
-    def _draw(self, state: MarketState) -> FloatArray:
+    def _draw(self, state: MarketState) -> list[FloatArray]:
+        """Random numbers ``(B, K, N)`` of each bidding round."""
+        rounds = self._rules.rounds
         if self._blocks is None:
-            return NO_DRAWS
-        numbers = self._blocks.draw(state.elapsed)
-        return numbers.reshape(self._shape[0], self._num_draws, self._shape[1])
+            return [NO_DRAWS] * rounds
+        num_markets, num_households = self._shape
+        numbers = self._blocks.draw(state.elapsed).reshape(num_markets, rounds, self._num_draws, num_households)
+        return [numbers[:, number] for number in range(rounds)]

@@ -23,6 +23,9 @@ class ActionMap:
         From ``(B, L, A)`` actions inside [-1, 1] to position ``(B, L)`` in [-1, 1] and share ``(B, L)`` in [0, 1].
     summary
         One line for lists and docs.
+    decode_closing
+        From the same actions to the position ``(B, L)`` of the last bidding round, for maps that move from one to the
+        other; the position of ``decode`` is that of the first round then.
     encode
         The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
         ``None`` where there is none.
@@ -31,6 +34,7 @@ class ActionMap:
     components: tuple[str, ...]
     decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
     summary: str
+    decode_closing: Callable[[AnyArray], FloatArray] | None = None
     encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
 
@@ -43,12 +47,20 @@ def _price_quantity(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
     return actions[..., 0].astype(np.float64), 0.5 * (actions[..., 1].astype(np.float64) + 1.0)
 
 
+def _second_price(actions: AnyArray) -> FloatArray:
+    return actions[..., 1].astype(np.float64)
+
+
 def _to_price(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the whole net load is offered)
     return position[..., None]
 
 
 def _to_price_quantity(position: FloatArray, share: FloatArray) -> FloatArray:
     return np.stack([position, 2.0 * share - 1.0], axis=-1)
+
+
+def _to_price_concession(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the same)
+    return np.stack([position, position], axis=-1)
 
 
 ACTION_MAPS: Registry[ActionMap] = Registry(
@@ -58,13 +70,21 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             ("limit price",),
             _price,
             "limit price, -1 low end of the band, +1 high end; the whole net load is offered",
-            _to_price,
+            encode=_to_price,
         ),
         "price_quantity": ActionMap(
             ("limit price", "quantity"),
             _price_quantity,
             "limit price, and the share of the net load that is offered, -1 nothing, +1 all",
-            _to_price_quantity,
+            encode=_to_price_quantity,
+        ),
+        "price_concession": ActionMap(
+            ("opening limit price", "closing limit price"),
+            _price,
+            "limit price of the first bidding round and of the last, moving evenly in between; the whole net load is "
+            "offered",
+            decode_closing=_second_price,
+            encode=_to_price_concession,
         ),
     },
 )

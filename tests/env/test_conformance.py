@@ -30,6 +30,7 @@ STREETS: list[Any] = [
     pytest.param({"agent_names": "role", "plan": {"agl_time_of_use": 0.5, "flat": 0.5}}, id="roles"),
     pytest.param({"mechanism": "pay_as_bid", "learners": 2, "scripted": "zero_intelligence"}, id="mixed street"),
     pytest.param({"observation": "private", "action": "price", "ties": "random"}, id="price only"),
+    pytest.param({"mechanism": "continuous", "rounds": 3, "action": "price_concession"}, id="bidding rounds"),
 ]
 
 

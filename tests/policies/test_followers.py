@@ -41,10 +41,10 @@ def orders_of(transitions: list[Transition], market: int = 0) -> list[np.ndarray
     ]
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS)
-def test_everybody_plays_in_every_market(mechanism: str) -> None:
+@pytest.mark.parametrize(("mechanism", "rounds"), [*((name, 1) for name in MECHANISMS), ("continuous", 3)])
+def test_everybody_plays_in_every_market(mechanism: str, rounds: int) -> None:
     lot = 0.25 if MECHANISMS[mechanism].promises.unit_lots else None
-    overrides = {"market.mechanism": mechanism, "market.lot_kwh": lot, "market.audit": True}
+    overrides = {"market.mechanism": mechanism, "market.lot_kwh": lot, "market.audit": True, "market.rounds": rounds}
     controller = controller_of(EVERYBODY, num_markets=2, **overrides)
     controller.reset(seed=3)
     for transition in play(controller, 48):
@@ -79,6 +79,11 @@ def test_a_market_of_a_batch_is_the_market_alone(name: str) -> None:
         controller.reset(seed=5)
     together, single = play(batch, 30), play(alone, 30)
     assert_same(orders_of(together), orders_of(single))
+    rounds = {"market.mechanism": "continuous", "market.rounds": 2}
+    batch, alone = controller_of(name, num_markets=3, **rounds), controller_of(name, **rounds)
+    for controller in (batch, alone):
+        controller.reset(seed=5)
+    assert_same(orders_of(play(batch, 10)), orders_of(play(alone, 10)))
     if name not in ("grid_only", "truthful"):
         assert any((t.orders.price[0] != t.orders.price[1]).any() for t in together)
 

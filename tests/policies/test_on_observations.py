@@ -190,7 +190,12 @@ def test_an_action_map_finds_the_way_back(name: str) -> None:
     action_map = ACTION_MAPS[name]
     assert action_map.encode is not None
     actions = np.random.default_rng(0).uniform(-1.0, 1.0, (2, 3, len(action_map.components)))
-    np.testing.assert_allclose(action_map.encode(*action_map.decode(actions)), actions)
+    said = action_map.decode(actions)
+    again = action_map.encode(*said)
+    assert again.shape == actions.shape
+    np.testing.assert_allclose(action_map.decode(again), said)
+    if action_map.decode_closing is not None:  # a policy names one price, so it concedes nothing
+        np.testing.assert_allclose(action_map.decode_closing(again), said[0])
 
 
 def near_the_last_price(view: BidView) -> tuple[FloatArray, FloatArray]:

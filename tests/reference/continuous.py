@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from reference.double_auction import Decision, Mechanism
 from reference.efficient import Orders
+from reference.limit_order_book import LimitOrderBook
 
 Trade = tuple[int, int, Fraction, Fraction]  # buyer, seller, quantity, price
 
@@ -55,3 +56,35 @@ def continuous(arrival: Sequence[int], pair_price: str = "maker") -> Mechanism:
         return Decision(filled, {i: paid[i] / filled[i] for i in filled})
 
     return decide
+
+
+Quote = tuple[Fraction, Fraction]  # price, signed quantity; 0 is no quote
+
+
+def trades_in_rounds(
+    rounds: Sequence[Sequence[Quote]], arrival: Sequence[int], pair_price: str = "maker"
+) -> list[tuple[int, int, Fraction, Fraction]]:
+    """Households quote round by round, each by its place; trades name quotes by their place in all rounds together."""
+    num_households = len(rounds[0])
+    quotes = [quote for a_round in rounds for quote in a_round]
+    book = LimitOrderBook()
+    traded = dict.fromkeys(range(num_households), Fraction(0))
+    standing: dict[int, int] = {}
+    made = []
+    for i in arrival:
+        price, quantity = quotes[i]
+        household = i % num_households
+        if quantity == 0:
+            continue
+        book.cancel(household)
+        standing[household] = i
+        rest = max(abs(quantity) - traded[household], Fraction(0))
+        if rest == 0:
+            continue
+        for _, maker, size, at in book.submit(household, price, rest if quantity > 0 else -rest):
+            j = standing[maker]
+            price_of_pair = at if pair_price == "maker" else (at + price) / 2
+            made.append((i, j, size, price_of_pair) if quantity > 0 else (j, i, size, price_of_pair))
+            traded[household] += size
+            traded[maker] += size
+    return made

@@ -16,7 +16,8 @@ from p2p_market.auction.orders import Allocation, Pairs
 class Promises:
     """The laws that a mechanism holds in every market, with any of its options; the law tests hold it to them.
 
-    Where lots are drawn, the laws hold for every draw, and not in expectation alone.
+    Where lots are drawn, the laws hold for every draw, and not in expectation alone. Truthfulness is that of a single
+    bidding round: who reports several times may gain by holding back at first.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class Promises:
     unit_lots: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mechanism:
     """One entry of the registry.
 
@@ -91,6 +92,11 @@ class Mechanism:
     pairs: Callable[..., Pairs] | None = None
     is_sequential: bool = False
     alone: Callable[..., LoneAllocation] | None = None
+
+    @property
+    def takes_rounds(self) -> bool:
+        """Whether households may quote several times inside an interval: it has the option ``rounds``."""
+        return "rounds" in self.options
 
     @property
     def summary(self) -> str:
