@@ -10,6 +10,7 @@ import numpy as np
 
 from p2p_market.auction.operator import LearnedBids
 from p2p_market.checks import as_numbers, whole_number
+from p2p_market.devices.fleet import Dispatch, Requests
 from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
@@ -40,6 +41,7 @@ class StepResult:
     reward_parts: Mapping[str, FloatArray]  # (B, L) [$]
     truncated: BoolArray  # (B,) the horizon is reached
     transition: Transition
+    device_infos: Mapping[str, FloatArray]  # (B, L) what a device cost [$] and what it could not do [kWh]
 
 
 class AuctionController:
@@ -211,13 +213,16 @@ class AuctionController:
             For a wrong shape or a value that is not a number; the state is as before.
         """
         state = self.state
-        learned = self._decode(actions)
+        learned, requests = self._decode(actions)
         lots = self._draw_lots(state)
-        next_state, transition = self.model.run_auction(state, learned, self.followers.bid(state), lots)
+        ends = state.elapsed + 1 >= self._episode_length
+        acting, dispatch = self.model.move_devices(state, requests, ends)
+        bids = self.followers.bid(acting)
+        next_state, transition = self.model.run_auction(acting, learned, bids, lots, dispatch)
         self._state, self.transition = next_state, transition
         self.followers.learn(transition, next_state)
         rewards, parts = self.get_reward()
-        return StepResult(rewards, parts, next_state.elapsed >= self._episode_length, transition)
+        return StepResult(rewards, parts, ends, transition, self._device_infos(dispatch))
 
     def get_reward(self) -> tuple[FloatArray, Mapping[str, FloatArray]]:
         """Reward of the learners ``(B, L)`` for the last interval, and its named parts [$]."""
@@ -239,11 +244,34 @@ class AuctionController:
             raise EpisodeError("this controller has no view to draw with")
         return self.view.render(self, mode)
 
-    def _decode(self, actions: AnyArray | None) -> LearnedBids | None:
+    @property
+    def info_names(self) -> tuple[str, ...]:
+        """What infos hold beside bill, fill and clipped features: the parts of the reward, and what devices did."""
+        return self.reward.part_names + ("device_cost", "cut_request") * bool(self.model.scenario.fleet)
+
+    def _device_infos(self, dispatch: Dispatch | None) -> Mapping[str, FloatArray]:
+        if dispatch is None:
+            return {}
+        return {"device_cost": self.of_learners(dispatch.cost), "cut_request": self.of_learners(dispatch.cut)}
+
+    def _requests(self, actions: AnyArray) -> Requests:
+        """What learners ask of their devices, by kind ``(B, N)``."""
+        decode = self.model.scenario.action_map.decode_devices
+        if decode is None:
+            return {}
+        chosen = decode(actions)
+        if self._learner_index is None:
+            return chosen
+        requests = {kind: np.zeros(self.get_size()) for kind in chosen}
+        for kind, values in chosen.items():
+            requests[kind][:, self._learner_index] = values
+        return requests
+
+    def _decode(self, actions: AnyArray | None) -> tuple[LearnedBids | None, Requests]:
         action_map = self.model.scenario.action_map
         expected = (self.num_markets, self.num_learners, len(action_map.components))
         if self.num_learners == 0:
-            return None
+            return None, {}
         if actions is None:
             raise ActionError(f"no actions were given; expected an array of shape {expected}")
         values = as_numbers("actions are", actions)
@@ -260,7 +288,7 @@ class AuctionController:
             )
         inside = values.clip(-1.0, 1.0)
         closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
-        return LearnedBids(*action_map.decode(inside), self._learner_index, closing)
+        return LearnedBids(*action_map.decode(inside), self._learner_index, closing), self._requests(inside)
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:

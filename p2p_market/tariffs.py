@@ -92,6 +92,13 @@ class TariffSchedule:
         high: FloatArray = self.retail.max(axis=1)
         return high
 
+    def off_peak_price(self, calendar: Calendar) -> FloatArray:
+        """``(N,)`` [$/kWh] each household's lowest retail price of a day, mean over the days of the calendar."""
+        _, first = np.unique(calendar.day, return_index=True)
+        lowest = np.minimum.reduceat(self.retail, first, axis=0)
+        price: FloatArray = lowest.mean(axis=0)[self.plan]
+        return price
+
     def prices(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return every household's retail and feed-in price in the intervals `rows`.
 

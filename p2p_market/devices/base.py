@@ -90,6 +90,30 @@ class DeviceDesign:
 
 
 @dataclass(frozen=True)
+class DeviceFeature:
+    """What the owner of a device sees of it.
+
+    Parameters
+    ----------
+    read
+        ``f(device, state, energy_scale)``, ``(B, N)`` and 0 for households without one; the scale is an interval's
+        energy [kWh] at the reference power.
+    low, high
+        Bounds.
+    unit
+        What the number is a multiple of.
+    summary
+        One line for lists and docs.
+    """
+
+    read: Callable[[Any, DeviceState, float], FloatArray]
+    low: float
+    high: float
+    unit: str
+    summary: str
+
+
+@dataclass(frozen=True)
 class DeviceKind:
     """One entry of the registry.
 
@@ -102,6 +126,8 @@ class DeviceKind:
         them each household ``(N,)`` has, -1 for none.
     component
         What its component of an action is called.
+    features
+        What its owner sees of it, by name.
     summary
         One line for lists and docs.
     """
@@ -109,6 +135,7 @@ class DeviceKind:
     design: type[DeviceDesign]
     build: Callable[[Sequence[Any], IntArray, float, int], Device]
     component: str
+    features: Mapping[str, DeviceFeature]
     summary: str
 
 

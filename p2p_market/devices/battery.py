@@ -152,6 +152,19 @@ class Batteries:
         """``(N,)`` share of the energy taken that comes back."""
         return self.charge_efficiency * self.discharge_efficiency
 
+    def charge_share(self, state: DeviceState, energy_scale: float) -> FloatArray:  # noqa: ARG002 (a share has no scale)
+        """``(B, N)`` stored energy as a share of the capacity."""
+        return state["stored"] / np.where(self.owners, self.capacity, 1.0)
+
+    def relative_power(self, state: DeviceState, energy_scale: float) -> FloatArray:
+        """``(B, N)`` rated charging power over the reference power."""
+        return np.broadcast_to(self.largest_charge / energy_scale, state["stored"].shape)
+
+    def relative_capacity(self, state: DeviceState, energy_scale: float) -> FloatArray:
+        """``(B, N)`` capacity over four hours of the reference power."""
+        four_hours = 4.0 * energy_scale / self.interval_hours
+        return np.broadcast_to(self.capacity / four_hours, state["stored"].shape)
+
     def start(self, num_markets: int) -> DeviceState:
         """State at the start of an episode: ``stored`` [kWh]."""
         return {"stored": np.tile(np.where(self.owners, self.initial, 0.0), (num_markets, 1))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,10 @@ class ActionMap:
     decode_closing
         From the same actions to the position ``(B, L)`` of the last bidding round, for maps that move from one to the
         other; the position of ``decode`` is that of the first round then.
+    devices
+        Kinds of devices that it steers.
+    decode_devices
+        From the same actions to requests ``(B, L)`` by kind, -1 to 1 of the rated power.
     encode
         The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
         ``None`` where there is none.
@@ -35,6 +39,8 @@ class ActionMap:
     decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
     summary: str
     decode_closing: Callable[[AnyArray], FloatArray] | None = None
+    devices: tuple[str, ...] = ()
+    decode_devices: Callable[[AnyArray], Mapping[str, FloatArray]] | None = None
     encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
 
@@ -49,6 +55,14 @@ def _price_quantity(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
 
 def _second_price(actions: AnyArray) -> FloatArray:
     return actions[..., 1].astype(np.float64)
+
+
+def _second_as_battery(actions: AnyArray) -> Mapping[str, FloatArray]:
+    return {"battery": actions[..., 1].astype(np.float64)}
+
+
+def _third_as_battery(actions: AnyArray) -> Mapping[str, FloatArray]:
+    return {"battery": actions[..., 2].astype(np.float64)}
 
 
 def _to_price(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the whole net load is offered)
@@ -85,6 +99,20 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             "offered",
             decode_closing=_second_price,
             encode=_to_price_concession,
+        ),
+        "price_storage": ActionMap(
+            ("limit price", "battery power"),
+            _price,
+            "limit price of the whole net load, and battery power, -1 discharges and +1 charges at rated power",
+            devices=("battery",),
+            decode_devices=_second_as_battery,
+        ),
+        "price_quantity_storage": ActionMap(
+            ("limit price", "quantity", "battery power"),
+            _price_quantity,
+            "limit price, the share of the net load that is offered, and battery power as in price_storage",
+            devices=("battery",),
+            decode_devices=_third_as_battery,
         ),
     },
 )
