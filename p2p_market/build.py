@@ -221,7 +221,11 @@ def build_population(
     if learners_follow is not None:
         scripted = _join(scripted, _share_out(learners_follow, learners, rng, "run.policy"))
         learners = np.empty(0, dtype=np.int64)
-    return Population(learners, tuple((POLICIES[name], slots) for name, slots in scripted.items()))
+    groups = [
+        (POLICIES[name].with_options(name, config.population.options.get(name, {})), slots)
+        for name, slots in scripted.items()
+    ]
+    return Population(learners, tuple(groups))
 
 
 def episode_length(config: Config, container: DataContainer) -> int:

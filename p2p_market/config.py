@@ -259,6 +259,16 @@ class PopulationSection(Section):
     scripted: PolicyName | dict[PolicyName, float] = Field(
         "truthful", description="policy of the others, or a mix {policy: share}"
     )
+    options: dict[PolicyName, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="options of policies, by policy, e.g. {linear: {slope: 0.2}}; they hold for run.policy too",
+    )
+
+    @model_validator(mode="after")
+    def _options_that_policies_take(self) -> PopulationSection:
+        for name, options in self.options.items():
+            importlib.import_module("p2p_market.policies").POLICIES[name].with_options(name, options)
+        return self
 
 
 class RunSection(Section):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2p_market.auction.operator import LearnedBids, ScriptedBids
+from p2p_market.auction.operator import LearnedBids
 from p2p_market.checks import as_numbers, whole_number
 from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
-from p2p_market.policies import BidView, Policy
+from p2p_market.policies import Followers, Policy
 from p2p_market.randomness import MarketStreams, UniformBlocks
 from p2p_market.rewards import Reward
 from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
@@ -92,8 +92,8 @@ class AuctionController:
         self.num_learners = len(population.learners)
         self._learner_index = None if self.num_learners == num_households else population.learners
         self._streams = MarketStreams(None, num_markets)
-        self._policy_draws: UniformBlocks | None = None
         self._lots: UniformBlocks | None = None
+        self.followers = Followers(population.scripted, model.operator.rules, num_markets, num_households)
         self._state: MarketState | None = None
         self.transition: Transition | None = None
 
@@ -173,17 +173,19 @@ class AuctionController:
                     "reset(seed=..., mask=...): a seed reseeds all markets; reset them all, or leave it out"
                 )
             self._streams = MarketStreams(seed, self.num_markets)
-            self._policy_draws = self._lots = None
+            self._lots = None
         scenario, generators = self.model.scenario, self._streams["episode"]
         if mask is None or self._state is None:
             draw = scenario.draw_episode(generators, self.horizon)
             self._state = self.model.reset(draw)
             self.transition = None
             self._episode_length[:] = self._horizon
+            self.followers.reset(self._streams, reseeded=seed is not None)
         elif mask.any():
             chosen = [generators[market] for market in np.flatnonzero(mask).tolist()]
             self._state = self.model.reset(scenario.draw_episode(chosen, self.horizon), mask, self._state)
             self._episode_length[mask] = self._horizon
+            self.followers.reset(self._streams, mask, reseeded=seed is not None)
 
     def observe(self, out: Float32Array | None = None) -> tuple[Float32Array, IntArray]:
         """Observations of the learners ``(B, L, F)`` and how many values were clipped in each ``(B, L)``."""
@@ -211,8 +213,9 @@ class AuctionController:
         state = self.state
         learned = self._decode(actions)
         lots = self._draw_lots(state)
-        next_state, transition = self.model.run_auction(state, learned, self._scripted_bids(state), lots)
+        next_state, transition = self.model.run_auction(state, learned, self.followers.bid(state), lots)
         self._state, self.transition = next_state, transition
+        self.followers.learn(transition, next_state)
         rewards, parts = self.get_reward()
         return StepResult(rewards, parts, next_state.elapsed >= self._episode_length, transition)
 
@@ -258,23 +261,6 @@ class AuctionController:
         inside = values.clip(-1.0, 1.0)
         closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
         return LearnedBids(*action_map.decode(inside), self._learner_index, closing)
-
-    def _scripted_bids(self, state: MarketState) -> list[ScriptedBids]:
-        if not self.population.scripted:
-            return []
-        num_households, rounds = self.get_size()[1], self.operator.rules.rounds
-        draws: FloatArray | None = None
-        if any(policy.uses_random_numbers for policy, _ in self.population.scripted):
-            if self._policy_draws is None:
-                self._policy_draws = UniformBlocks(self._streams["policy"], rounds * num_households)
-            draws = self._policy_draws.draw(state.elapsed)
-        bids = []
-        for number in range(rounds):
-            own = None if draws is None else draws[:, number * num_households : (number + 1) * num_households]
-            for policy, slots in self.population.scripted:
-                view = BidView.of(state, slots, own if policy.uses_random_numbers else None, number, rounds)
-                bids.append(ScriptedBids(*policy.bid(view), slots, number))
-        return bids
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:

@@ -26,12 +26,16 @@ class ActionMap:
     decode_closing
         From the same actions to the position ``(B, L)`` of the last bidding round, for maps that move from one to the
         other; the position of ``decode`` is that of the first round then.
+    encode
+        The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
+        ``None`` where there is none.
     """
 
     components: tuple[str, ...]
     decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
     summary: str
     decode_closing: Callable[[AnyArray], FloatArray] | None = None
+    encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -47,16 +51,32 @@ def _second_price(actions: AnyArray) -> FloatArray:
     return actions[..., 1].astype(np.float64)
 
 
+def _to_price(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the whole net load is offered)
+    return position[..., None]
+
+
+def _to_price_quantity(position: FloatArray, share: FloatArray) -> FloatArray:
+    return np.stack([position, 2.0 * share - 1.0], axis=-1)
+
+
+def _to_price_concession(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the same)
+    return np.stack([position, position], axis=-1)
+
+
 ACTION_MAPS: Registry[ActionMap] = Registry(
     "action map",
     {
         "price": ActionMap(
-            ("limit price",), _price, "limit price, -1 low end of the band, +1 high end; the whole net load is offered"
+            ("limit price",),
+            _price,
+            "limit price, -1 low end of the band, +1 high end; the whole net load is offered",
+            encode=_to_price,
         ),
         "price_quantity": ActionMap(
             ("limit price", "quantity"),
             _price_quantity,
             "limit price, and the share of the net load that is offered, -1 nothing, +1 all",
+            encode=_to_price_quantity,
         ),
         "price_concession": ActionMap(
             ("opening limit price", "closing limit price"),
@@ -64,6 +84,7 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             "limit price of the first bidding round and of the last, moving evenly in between; the whole net load is "
             "offered",
             decode_closing=_second_price,
+            encode=_to_price_concession,
         ),
     },
 )

@@ -104,6 +104,10 @@ def _published(state: MarketState, scales: ObservationScales) -> FloatArray | Fl
     return published
 
 
+def _band(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    return np.stack([state.price_low, state.price_high], axis=1) / scales.price
+
+
 @dataclass(frozen=True)
 class _Column:
     """One column of a table ``(B, K)``; an observer that sees several columns reads the table once."""
@@ -159,6 +163,22 @@ FEATURES: Registry[Feature] = Registry(
         ),
         "last_volume": Feature(
             _Column(_published, 3), 0.0, 1.0, _REFERENCE_POWER, "all", "energy traded a household in the last interval"
+        ),
+        "band_low": Feature(
+            _Column(_band, 0),
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "low end of the price band: the street's lowest feed-in price",
+        ),
+        "band_high": Feature(
+            _Column(_band, 1),
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "high end of the price band: its highest retail price",
         ),
     },
 )

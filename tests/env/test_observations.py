@@ -45,6 +45,8 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
         "last_price": price / top,
         "last_traded": float(traded > 0),
         "last_volume": traded / (energy * 5),
+        "band_low": scenario.tariffs.feed_in[row].min() / top,
+        "band_high": scenario.tariffs.retail[row].max() / top,
     }[name]
 
 
