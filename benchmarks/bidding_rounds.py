@@ -2,20 +2,20 @@
 
 The street of the quickstart for its summer week, under its one plan and under a mix of three, four streets a row.
 
-python benchmarks/bidding_rounds.py            # a minute
-python benchmarks/bidding_rounds.py --quick    # one day, few rounds: does it run at all
+python -m benchmarks.bidding_rounds            # a minute
+python -m benchmarks.bidding_rounds --quick    # one day, few rounds: does it run at all
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import p2p_market
+from benchmarks.pages import ROOT
 
-QUICKSTART = Path(__file__).parents[1] / "configs" / "quickstart.yaml"
+QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 PLANS: dict[str, Any] = {
     "one plan": "agl_time_of_use",
     "three plans": {"agl_time_of_use": 0.4, "origin_time_of_use": 0.3, "flat": 0.3},

@@ -1,7 +1,7 @@
 """Gode and Sunder's zero-intelligence traders: efficiency by market, kind of trader and number of shouts, as published.
 
-python benchmarks/gode_sunder.py            # a minute
-python benchmarks/gode_sunder.py --quick    # few short periods: does it run at all
+python -m benchmarks.gode_sunder            # a minute
+python -m benchmarks.gode_sunder --quick    # few short periods: does it run at all
 """
 
 from __future__ import annotations

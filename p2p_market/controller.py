@@ -251,14 +251,14 @@ class AuctionController:
             raise ActionError(
                 f"actions have shape {values.shape}; expected (markets, households, components) = {expected}"
             )
-        if np.isnan(values).any():
+        if np.count_nonzero(np.isnan(values)):
             market, learner, component = (int(i) for i in np.argwhere(np.isnan(values))[0])
             name = self.names[int(self.population.learners[learner])]
             raise ActionError(
                 f"action of {name!r} in market {market}, component {component} "
                 f"({action_map.components[component]}), is nan; expected a number from -1 to 1"
             )
-        inside = np.clip(values, -1.0, 1.0)
+        inside = values.clip(-1.0, 1.0)
         closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
         return LearnedBids(*action_map.decode(inside), self._learner_index, closing)
 

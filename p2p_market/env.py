@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from p2p_market.types import AnyArray, Float32Array
 
 if TYPE_CHECKING:
     from p2p_market.auction.operator import MarketOperator
-    from p2p_market.controller import AuctionController, StepResult
+    from p2p_market.controller import AuctionController
     from p2p_market.model import AuctionModel
     from p2p_market.view.view import AuctionView
 
@@ -106,7 +107,8 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         }
         self.state_space = controller.model.scenario.get_state_space()
         self._action_shape = action_space.shape
-        self._info_keys = ("bill", "filled", "clipped_features", *controller.reward.rule.part_names)
+        self._pick = itemgetter(*self.possible_agents)
+        self._nobody = dict.fromkeys(self.possible_agents, False)
 
     @property
     def model(self) -> AuctionModel:
@@ -153,11 +155,12 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         self.controller.reset(seed)
         self.agents = self.possible_agents[:]
         observations, clipped = self.controller.observe()
-        values = {key: [0.0] * len(self.agents) for key in self._info_keys}
-        values["clipped_features"] = clipped[0].tolist()
+        nothing = [0.0] * len(self.agents)
+        parts = dict.fromkeys(self.controller.reward.rule.part_names, nothing)
+        infos = self._infos(nothing, nothing, clipped[0].tolist(), parts)
         if self.render_mode == "human":
             self.render()
-        return dict(zip(self.agents, observations[0], strict=True)), self._infos(values)
+        return dict(zip(self.agents, observations[0], strict=True)), infos
 
     def step(
         self, actions: Mapping[str, Float32Array]
@@ -191,13 +194,19 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
             return {}, {}, {}, {}, {}
         result = self.controller.run_auction(self._stack(actions))
         observations, clipped = self.controller.observe()
+        transition, of_learners = result.transition, self.controller.of_learners
         agents, truncated = self.agents, bool(result.truncated[0])
         outcome = (
             dict(zip(agents, observations[0], strict=True)),
             dict(zip(agents, result.rewards[0].tolist(), strict=True)),
-            dict.fromkeys(agents, False),
-            dict.fromkeys(agents, truncated),
-            self._infos(self._info_values(result, clipped[0])),
+            self._nobody.copy(),  # several times as fast as to build it
+            dict.fromkeys(agents, True) if truncated else self._nobody.copy(),
+            self._infos(
+                of_learners(transition.settlement.bill)[0].tolist(),
+                of_learners(transition.clearing.filled)[0].tolist(),
+                clipped[0].tolist(),
+                {name: values[0].tolist() for name, values in result.reward_parts.items()},
+            ),
         )
         if truncated:
             self.agents = []
@@ -240,37 +249,50 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     def _stack(self, actions: Mapping[str, Float32Array]) -> AnyArray:
         agents, shape = self.agents, self._action_shape
         try:
-            rows = [actions[agent] for agent in agents]
+            picked = self._pick(actions)
         except KeyError as error:
             missing = [agent for agent in agents if agent not in actions]
             raise ActionError(f"no action for {_listed(missing)}; every live agent needs one, in every step") from error
         if len(actions) != len(agents):
             unknown = [str(agent) for agent in actions if agent not in self.action_spaces]
             raise ActionError(f"action for unknown agent {_listed(unknown)}; the agents are {_listed(agents)}")
-        rows = [
-            row if type(row) is np.ndarray and row.dtype.kind == "f" else as_numbers(f"action of {agent!r} is", row)
-            for agent, row in zip(agents, rows, strict=True)
-        ]
-        if any(row.shape != shape for row in rows):
-            agent, row = next((a, r) for a, r in zip(agents, rows, strict=True) if r.shape != shape)
-            raise ActionError(f"action of {agent!r} has shape {row.shape}; expected {shape}")
-        return np.concatenate(rows).reshape(1, len(agents), *shape)
+        rows = picked if len(agents) > 1 else (picked,)
+        joined = _join_plain(rows, shape[0])
+        if joined is None:
+            joined = np.concatenate([self._read(agent, row) for agent, row in zip(agents, rows, strict=True)])
+        return joined.reshape(1, len(agents), *shape)
 
-    def _info_values(self, result: StepResult, clipped: AnyArray) -> dict[str, list[float]]:
-        transition, of_learners = result.transition, self.controller.of_learners
-        values = {
-            "bill": of_learners(transition.settlement.bill)[0].tolist(),
-            "filled": of_learners(transition.clearing.filled)[0].tolist(),
-            "clipped_features": clipped.tolist(),
+    def _read(self, agent: str, action: Any) -> AnyArray:
+        row = as_numbers(f"action of {agent!r} is", action)
+        if row.shape != self._action_shape:
+            raise ActionError(f"action of {agent!r} has shape {row.shape}; expected {self._action_shape}")
+        return row
+
+    def _infos(
+        self, bill: list[float], filled: list[float], clipped: list[int], parts: Mapping[str, list[float]]
+    ) -> Infos:
+        (first, gains), *others = parts.items()
+        infos: Infos = {
+            agent: {"bill": dollars, "filled": energy, "clipped_features": count, first: gain}
+            for agent, dollars, energy, count, gain in zip(
+                self.possible_agents, bill, filled, clipped, gains, strict=True
+            )
         }
-        for name, part in result.reward_parts.items():
-            values[name] = part[0].tolist()
-        return values
+        for name, values in others:
+            for info, value in zip(infos.values(), values, strict=True):
+                info[name] = value
+        return infos
 
-    def _infos(self, values: dict[str, list[float]]) -> Infos:
-        keys = tuple(values)
-        rows = zip(*values.values(), strict=True)
-        return {agent: dict(zip(keys, row, strict=True)) for agent, row in zip(self.possible_agents, rows, strict=True)}
+
+def _join_plain(rows: Sequence[Any], length: int) -> AnyArray | None:
+    """Rows of so many floats one after the other; ``None`` if they are anything else, which needs a closer look."""
+    try:
+        if set(map(len, rows)) != {length}:
+            return None
+        joined: Any = np.concatenate(rows)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # single numbers, several axes, what does not mix
+        return None
+    return joined if type(joined) is np.ndarray and joined.ndim == 1 and joined.dtype.kind == "f" else None
 
 
 def _space_of(agent: str, spaces_by_agent: Mapping[str, spaces.Space[Any]]) -> spaces.Space[Any]:

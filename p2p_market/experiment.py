@@ -14,6 +14,7 @@ from p2p_market.config import Config
 from p2p_market.config_loading import ConfigSource, load_config
 from p2p_market.data.calendar import Calendar
 from p2p_market.errors import DataError
+from p2p_market.metrics import gains_from_trade
 from p2p_market.output import check_output
 from p2p_market.recorder import Recorder
 from p2p_market.results import RUN_FOLDER, RunResults, frames_of, summarise
@@ -89,8 +90,9 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
             trades += [(interval, b, transition.context.transaction(b)) for b in range(controller.num_markets)]
         if progress is not None:
             progress(interval + 1, horizon)
-    intervals, households, pairs = frames_of(controller, recorder, trades)
-    return RunResults(config, summarise(controller, recorder), intervals, households, pairs)
+    gains = gains_from_trade(recorder)
+    intervals, households, pairs = frames_of(controller, recorder, gains, trades)
+    return RunResults(config, summarise(controller, recorder, gains), intervals, households, pairs)
 
 
 def _span(config: Config, calendar: Calendar) -> tuple[np.datetime64, int]:

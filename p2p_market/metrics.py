@@ -12,6 +12,7 @@ for order-based mechanisms. Allocative efficiency is :math:`\sum_t G_t` over its
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,44 +20,45 @@ from p2p_market.auction.book import SortedBook
 from p2p_market.recorder import Recorder
 from p2p_market.types import FloatArray
 
-_CHUNK = 1_000_000  # orders that are cleared at once when looking for the best gains
+_BLOCK = 16_384  # orders that are looked at together, so that their arrays stay in the processor's cache
 
 
-def gains_from_trade(recorder: Recorder) -> FloatArray:
-    """Gains from trade ``(T, B)`` [$] at the households' own tariffs."""
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """Gains from trade of every interval and market, at the households' own tariffs."""
+
+    achieved: FloatArray  # (T, B) [$]
+    best: FloatArray  # (T, B) [$] when everybody offers its whole net load at its own tariff
+
+
+def gains_from_trade(recorder: Recorder) -> Gains:
+    """What trade was worth, and what it could have been worth."""
     columns = recorder.households
-    filled = columns["filled_kwh"]
-    value = np.where(filled > 0.0, columns["retail_price_dollars_per_kwh"], columns["feed_in_price_dollars_per_kwh"])
-    gains: FloatArray = (value * filled).sum(axis=2)
-    return gains
-
-
-def best_gains_from_trade(recorder: Recorder) -> FloatArray:
-    """Largest possible gains from trade ``(T, B)`` [$]: everybody offers its whole net load at its own tariff."""
-    columns = recorder.households
-    net_load = columns["net_load_kwh"]
-    num_intervals, num_markets, num_households = net_load.shape
-    retail = columns["retail_price_dollars_per_kwh"].reshape(-1, num_households)
-    feed_in = columns["feed_in_price_dollars_per_kwh"].reshape(-1, num_households)
-    flat = net_load.reshape(-1, num_households)
-    best = np.empty(len(flat))
-    step = max(1, _CHUNK // max(num_households, 1))
-    for first in range(0, len(flat), step):
+    num_intervals, num_markets, num_households = columns["net_load_kwh"].shape
+    net_load, filled, retail, feed_in = (
+        columns[name].reshape(-1, num_households)
+        for name in ("net_load_kwh", "filled_kwh", "retail_price_dollars_per_kwh", "feed_in_price_dollars_per_kwh")
+    )
+    achieved, best = np.empty(len(net_load)), np.empty(len(net_load))
+    step = max(1, _BLOCK // max(num_households, 1))
+    for first in range(0, len(net_load), step):
         rows = slice(first, first + step)
-        quantity = flat[rows]
+        traded, quantity = filled[rows], net_load[rows]
+        achieved[rows] = (np.where(traded > 0.0, retail[rows], feed_in[rows]) * traded).sum(axis=1)
         value = np.where(quantity > 0.0, retail[rows], feed_in[rows])
-        filled = SortedBook(value, quantity).efficient_trade
-        best[rows] = (value * filled).sum(axis=1)
-    return best.reshape(num_intervals, num_markets)
+        best[rows] = (value * SortedBook(value, quantity).efficient_trade).sum(axis=1)
+    return Gains(achieved.reshape(num_intervals, num_markets), best.reshape(num_intervals, num_markets))
 
 
-def key_figures(recorder: Recorder, interval_hours: float) -> dict[str, float]:
+def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict[str, float]:
     """Key figures of a run, mean over its markets where there are several.
 
     Parameters
     ----------
     recorder
         A full recorder.
+    gains
+        Its `gains_from_trade`.
     interval_hours
         Length of an interval [h].
 
@@ -71,7 +73,6 @@ def key_figures(recorder: Recorder, interval_hours: float) -> dict[str, float]:
     totals = {name: float(values.mean()) for name, values in per_market.items()}
     market_totals = {name: float(markets[name].sum(axis=0).mean()) for name in markets if name.endswith(_SUMMABLE)}
     saving = (households["grid_only_bill_dollars"] - households["bill_dollars"]).sum(axis=0)
-    gains, best_gains = gains_from_trade(recorder), best_gains_from_trade(recorder)
     traded, price = markets["traded_kwh"], markets["price_dollars_per_kwh"]
     turnover = float(np.where(traded > 0.0, price * traded, 0.0).sum())
     grid_import = households["grid_import_kwh"].sum(axis=2)
@@ -96,8 +97,8 @@ def key_figures(recorder: Recorder, interval_hours: float) -> dict[str, float]:
         "peak_import_kw": float(grid_import.max(axis=0).mean()) / interval_hours,
         "peak_export_kw": float(grid_export.max(axis=0).mean()) / interval_hours,
         "mean_price_dollars_per_kwh": _ratio(turnover, float(traded.sum())),
-        "gains_from_trade_dollars": float(gains.sum(axis=0).mean()),
-        "allocative_efficiency": _ratio(float(gains.sum()), float(best_gains.sum())),
+        "gains_from_trade_dollars": float(gains.achieved.sum(axis=0).mean()),
+        "allocative_efficiency": _ratio(float(gains.achieved.sum()), float(gains.best.sum())),
         "operator_surplus_dollars": surplus,
         "network_payment_dollars": market_totals["network_payment_dollars"],
     }

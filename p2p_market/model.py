@@ -136,14 +136,12 @@ class AuctionModel:
             context = context.with_orders(orders, draws, quotes=join_rounds(rounds))
         clearing = context.clearing
         settlement = operator.settle(context, state.net_load, clearing)
-        mean_price = _mean_price(clearing)
+        has_price = clearing.traded > 0.0
+        mean_price = _mean_price(clearing, has_price)
         transition = Transition(state, context, orders, clearing, settlement, mean_price)
 
-        has_price = clearing.traded > 0.0
         price = np.where(has_price, mean_price, 0.0)
-        width = state.price_high - state.price_low
-        in_band = 2.0 * (price - state.price_low) / np.where(width > 0.0, width, 1.0) - 1.0
-        position = np.where(has_price & (width > 0.0), np.clip(in_band, -1.0, 1.0), 0.0)
+        position = _position_in_band(price, state.price_low, state.price_high, has_price)
         following = self._read(state.row + 1, state.elapsed + 1, state.profile, price, position, clearing.traded)
         return following, transition
 
@@ -180,14 +178,21 @@ class AuctionModel:
         )
 
 
-def _mean_price(clearing: Clearing) -> FloatArray:
+def _mean_price(clearing: Clearing, has_price: BoolArray) -> FloatArray:
     """Mean price of the traded energy before fees [$/kWh]; nan without trade.
 
     Where a mechanism has no single price it is the middle between what buyers pay and what sellers get on average.
     """
-    single = ~np.isnan(clearing.clearing_price)
-    if (single | (clearing.traded == 0.0)).all():
+    many_prices = np.isnan(clearing.clearing_price) & has_price
+    if not np.count_nonzero(many_prices):
         return clearing.clearing_price
     turnover = 0.5 * np.abs(np.where(clearing.filled != 0.0, clearing.filled * clearing.unit_price, 0.0)).sum(axis=1)
-    mean = turnover / np.where(clearing.traded > 0.0, clearing.traded, 1.0)
-    return np.where(single, clearing.clearing_price, np.where(clearing.traded > 0.0, mean, np.nan))
+    return np.where(many_prices, turnover / np.where(has_price, clearing.traded, 1.0), clearing.clearing_price)
+
+
+def _position_in_band(price: FloatArray, low: FloatArray, high: FloatArray, has_price: BoolArray) -> FloatArray:
+    """Prices ``(B,)`` as positions -1 ... 1 in the band, as an action states them; 0 without a price or a width."""
+    width = high - low
+    is_wide = width > 0.0
+    position = 2.0 * (price - low) / np.where(is_wide, width, 1.0) - 1.0
+    return np.where(has_price & is_wide, position.clip(-1.0, 1.0), 0.0)

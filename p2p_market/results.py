@@ -16,7 +16,7 @@ from p2p_market._version import __version__
 from p2p_market.config import Config
 from p2p_market.config_loading import dump_config
 from p2p_market.errors import MissingExtraError
-from p2p_market.metrics import best_gains_from_trade, gains_from_trade, key_figures
+from p2p_market.metrics import Gains, key_figures
 from p2p_market.output import check_output, staged
 from p2p_market.types import AnyArray
 
@@ -98,7 +98,10 @@ class RunResults:
 
 
 def frames_of(
-    controller: AuctionController, recorder: Recorder, trades: list[tuple[int, int, Transactions]] | None
+    controller: AuctionController,
+    recorder: Recorder,
+    gains: Gains,
+    trades: list[tuple[int, int, Transactions]] | None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame | None]:
     """Build the frames of intervals, households and, when there are any, trades."""
     calendar = controller.model.scenario.calendar
@@ -120,8 +123,8 @@ def frames_of(
         intervals[name] = columns[name].sum(axis=2).reshape(-1)
     for name, values in recorder.markets.items():
         intervals[name] = values.reshape(-1)
-    intervals["gains_dollars"] = gains_from_trade(recorder).reshape(-1)
-    intervals["best_gains_dollars"] = best_gains_from_trade(recorder).reshape(-1)
+    intervals["gains_dollars"] = gains.achieved.reshape(-1)
+    intervals["best_gains_dollars"] = gains.best.reshape(-1)
 
     names, roles = controller.names, controller.model.scenario.street.roles
     households: dict[str, AnyArray | pl.Series] = {
@@ -132,16 +135,15 @@ def frames_of(
     }
     for name, values in columns.items():
         households[name] = values.reshape(-1)
-    frames = [
-        pl.DataFrame(table).with_columns(pl.selectors.float().fill_nan(None)) for table in (intervals, households)
-    ]
+    prices = pl.selectors.contains("price") & pl.selectors.float()  # nan is "no price", and nothing else
+    frames = [pl.DataFrame(table).with_columns(prices.fill_nan(None)) for table in (intervals, households)]
     pairs = None if trades is None else _pairs(trades, names, calendar.start[recorder.row])
     return frames[0], frames[1], pairs
 
 
-def summarise(controller: AuctionController, recorder: Recorder) -> dict[str, float]:
+def summarise(controller: AuctionController, recorder: Recorder, gains: Gains) -> dict[str, float]:
     """Key figures of a finished run."""
-    return key_figures(recorder, controller.model.scenario.interval_hours)
+    return key_figures(recorder, gains, controller.model.scenario.interval_hours)
 
 
 def _repeated(values: Sequence[str], times: int) -> pl.Series:

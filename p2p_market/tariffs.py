@@ -103,13 +103,9 @@ class TariffSchedule:
         Returns
         -------
         tuple of arrays
-            Retail and feed-in price, each (B, N) [$/kWh]. When the whole street has one plan they are
-            read-only views that repeat one column, so copy before writing.
+            Retail and feed-in price, each (B, N) [$/kWh].
         """
         retail, feed_in = self.retail.take(rows, axis=0), self.feed_in.take(rows, axis=0)
-        if len(self.plan_names) == 1:
-            shape = (len(rows), len(self.plan))
-            return np.broadcast_to(retail, shape), np.broadcast_to(feed_in, shape)
         return retail.take(self.plan, axis=1), feed_in.take(self.plan, axis=1)
 
 

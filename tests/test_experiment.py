@@ -22,6 +22,7 @@ from p2p_market.data import tabular
 from p2p_market.data.container import DataContainer
 from p2p_market.errors import ConfigError, DataError, UnknownNameError
 from p2p_market.experiment import run
+from p2p_market.metrics import gains_from_trade
 from p2p_market.recorder import HOUSEHOLD_COLUMNS, MARKET_COLUMNS, Recorder
 from p2p_market.results import RunResults, frames_of, summarise
 
@@ -135,10 +136,11 @@ def test_frames_are_what_the_recorder_holds(table: Path, overrides: dict[str, An
         np.testing.assert_array_equal(written, values.reshape(-1))
     for name, values in recorder.markets.items():
         np.testing.assert_array_equal(results.intervals[name].fill_null(np.nan).to_numpy(), values.reshape(-1))
-    frames = frames_of(controller, recorder, None)
+    gains = gains_from_trade(recorder)
+    frames = frames_of(controller, recorder, gains, None)
     assert frames[0].equals(results.intervals)
     assert frames[2] is None
-    np.testing.assert_equal(summarise(controller, recorder), results.kpis)
+    np.testing.assert_equal(summarise(controller, recorder, gains), results.kpis)
     assert results.households["household"].unique().sort().to_list() == sorted(controller.names)
 
 

@@ -65,16 +65,25 @@ class AuctionContext:
             ``(B, N)``; bids are rounded down to the price tick, asks up.
         """
         low, high = self.price_low[:, None], self.price_high[:, None]
-        half = 0.5 * (high - low)
         # from the nearer end, so that both ends are met to the bit: low + (high - low) need not be high
-        price = np.where(position < 0.0, low + (1.0 + position) * half, high - (1.0 - position) * half)
-        return self.rules.round_price(price, is_bid)
+        from_end = (1.0 - np.abs(position)) * (0.5 * (high - low))
+        return self.rules.round_price(np.where(position < 0.0, low + from_end, high - from_end), is_bid)
 
     def with_orders(
         self, orders: Orders, draws: FloatArray | None = None, quotes: Orders | None = None
     ) -> AuctionContext:
         """Return the same auction with its orders in, and with the quotes of all rounds where there are several."""
-        return dataclasses.replace(self, orders=orders, draws=draws, quotes=quotes)
+        return AuctionContext(
+            self.rules,
+            self.price_low,
+            self.price_high,
+            self.retail_price,
+            self.feed_in_price,
+            orders=orders,
+            draws=draws,
+            audit=self.audit,
+            quotes=quotes,
+        )
 
     @cached_property
     def clearing(self) -> Clearing:

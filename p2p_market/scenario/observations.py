@@ -10,7 +10,7 @@ import numpy as np
 
 from p2p_market.errors import ConfigError, suggest
 from p2p_market.registry import Registry
-from p2p_market.types import Float32Array, FloatArray, IntArray
+from p2p_market.types import AnyArray, Float32Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from p2p_market.data.calendar import Calendar
@@ -43,7 +43,8 @@ class Feature:
     Parameters
     ----------
     read
-        From the state and the scales to values that broadcast to ``(B, N)``, in units of the scales.
+        From the state and the scales to values in units of the scales: ``(B, N)``, or ``(B, 1)`` where all households
+        of a market read the same.
     low, high
         Declared bounds; values beyond are clipped, and counted.
     unit
@@ -52,6 +53,8 @@ class Feature:
         ``"own"``: the household alone knows it; ``"all"``: the whole market does.
     summary
         One line for lists and docs.
+    can_exceed
+        Whether a value can lie beyond the bounds at all; where none can, nobody looks.
     """
 
     read: Callable[[MarketState, ObservationScales], FloatArray | Float32Array]
@@ -60,6 +63,7 @@ class Feature:
     unit: str
     known_to: Literal["own", "all"]
     summary: str
+    can_exceed: bool = True
 
     @property
     def is_common(self) -> bool:
@@ -87,48 +91,32 @@ def _feed_in_price(state: MarketState, scales: ObservationScales) -> FloatArray:
     return state.feed_in_price / scales.price
 
 
-def _last_price(state: MarketState, scales: ObservationScales) -> FloatArray:
-    price: FloatArray = state.published_price[:, None] / scales.price
-    return price
+def _calendar(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    return scales.calendar.take(state.row, axis=0, mode="clip")  # an episode may end with the data
 
 
-def _last_price_in_band(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    position: FloatArray = state.published_position[:, None]
-    return position
+def _published(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    published = np.empty((len(state.row), 4))
+    published[:, 0] = state.published_price / scales.price
+    published[:, 1] = state.published_position
+    published[:, 2] = state.traded > 0.0
+    published[:, 3] = state.traded / (scales.energy * state.net_load.shape[1])
+    return published
 
 
-def _last_traded(state: MarketState, scales: ObservationScales) -> FloatArray:  # noqa: ARG001 (the signature of a feature)
-    traded: FloatArray = np.where(state.traded[:, None] > 0.0, 1.0, 0.0)
-    return traded
-
-
-def _last_volume(state: MarketState, scales: ObservationScales) -> FloatArray:
-    volume: FloatArray = state.traded[:, None] / (scales.energy * state.net_load.shape[1])
-    return volume
-
-
-def _band_low(state: MarketState, scales: ObservationScales) -> FloatArray:
-    price: FloatArray = state.price_low[:, None] / scales.price
-    return price
-
-
-def _band_high(state: MarketState, scales: ObservationScales) -> FloatArray:
-    price: FloatArray = state.price_high[:, None] / scales.price
-    return price
-
-
-def _calendar_feature(column: int) -> Callable[[MarketState, ObservationScales], Float32Array]:
-    return _CalendarColumn(column)
+def _band(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    return np.stack([state.price_low, state.price_high], axis=1) / scales.price
 
 
 @dataclass(frozen=True)
-class _CalendarColumn:
-    column: int
+class _Column:
+    """One column of a table ``(B, K)``; an observer that sees several columns reads the table once."""
 
-    def __call__(self, state: MarketState, scales: ObservationScales) -> Float32Array:
-        rows = np.minimum(state.row, len(scales.calendar) - 1)  # an episode may end with the data
-        values: Float32Array = scales.calendar[rows, self.column]
-        return values[:, None]
+    table: Callable[[MarketState, ObservationScales], FloatArray | Float32Array]
+    place: int
+
+    def __call__(self, state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+        return self.table(state, scales)[:, self.place, None]
 
 
 _REFERENCE_POWER = "reference power"
@@ -142,31 +130,42 @@ FEATURES: Registry[Feature] = Registry(
         "net_load": Feature(
             _net_load, -1.0, 1.0, _REFERENCE_POWER, "own", "own demand less PV of the coming interval, > 0 needs energy"
         ),
-        "retail_price": Feature(_retail_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own retail price"),
-        "feed_in_price": Feature(_feed_in_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own feed-in price"),
-        "hour_sine": Feature(_calendar_feature(0), -1.0, 1.0, "1", "all", "sine of the hour of the day"),
-        "hour_cosine": Feature(_calendar_feature(1), -1.0, 1.0, "1", "all", "cosine of the hour of the day"),
-        "weekday_sine": Feature(_calendar_feature(2), -1.0, 1.0, "1", "all", "sine of the day of the week"),
-        "weekday_cosine": Feature(_calendar_feature(3), -1.0, 1.0, "1", "all", "cosine of the day of the week"),
-        "season_sine": Feature(_calendar_feature(4), -1.0, 1.0, "1", "all", "sine of the day of the year"),
-        "season_cosine": Feature(_calendar_feature(5), -1.0, 1.0, "1", "all", "cosine of the day of the year"),
+        "retail_price": Feature(
+            _retail_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own retail price", can_exceed=False
+        ),
+        "feed_in_price": Feature(
+            _feed_in_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "own", "own feed-in price", can_exceed=False
+        ),
+        "hour_sine": Feature(_Column(_calendar, 0), -1.0, 1.0, "1", "all", "sine of the hour of the day"),
+        "hour_cosine": Feature(_Column(_calendar, 1), -1.0, 1.0, "1", "all", "cosine of the hour of the day"),
+        "weekday_sine": Feature(_Column(_calendar, 2), -1.0, 1.0, "1", "all", "sine of the day of the week"),
+        "weekday_cosine": Feature(_Column(_calendar, 3), -1.0, 1.0, "1", "all", "cosine of the day of the week"),
+        "season_sine": Feature(_Column(_calendar, 4), -1.0, 1.0, "1", "all", "sine of the day of the year"),
+        "season_cosine": Feature(_Column(_calendar, 5), -1.0, 1.0, "1", "all", "cosine of the day of the year"),
         "last_price": Feature(
-            _last_price, 0.0, 1.0, _TOP_RETAIL_PRICE, "all", "published price of the last interval, 0 without trade"
+            _Column(_published, 0),
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "published price of the last interval, 0 without trade",
         ),
         "last_price_in_band": Feature(
-            _last_price_in_band,
+            _Column(_published, 1),
             -1.0,
             1.0,
             "half the price band",
             "all",
             "the same as a position in its interval's band, as an action states it; 0 without trade",
         ),
-        "last_traded": Feature(_last_traded, 0.0, 1.0, "1", "all", "1 if anything was traded in the last interval"),
+        "last_traded": Feature(
+            _Column(_published, 2), 0.0, 1.0, "1", "all", "1 if anything was traded in the last interval"
+        ),
         "last_volume": Feature(
-            _last_volume, 0.0, 1.0, _REFERENCE_POWER, "all", "energy traded a household in the last interval"
+            _Column(_published, 3), 0.0, 1.0, _REFERENCE_POWER, "all", "energy traded a household in the last interval"
         ),
         "band_low": Feature(
-            _band_low,
+            _Column(_band, 0),
             0.0,
             1.0,
             _TOP_RETAIL_PRICE,
@@ -174,7 +173,12 @@ FEATURES: Registry[Feature] = Registry(
             "low end of the price band: the street's lowest feed-in price",
         ),
         "band_high": Feature(
-            _band_high, 0.0, 1.0, _TOP_RETAIL_PRICE, "all", "high end of the price band: its highest retail price"
+            _Column(_band, 1),
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "high end of the price band: its highest retail price",
         ),
     },
 )
@@ -238,6 +242,20 @@ class Observer:
         self.high = np.array([feature.high for feature in self.features], dtype=np.float32)
         self._own = [i for i, feature in enumerate(self.features) if not feature.is_common]
         self._common = [i for i, feature in enumerate(self.features) if feature.is_common]
+        self._common_places = _as_slice(self._common)
+        self._common_low = np.array([self.features[i].low for i in self._common])
+        self._common_high = np.array([self.features[i].high for i in self._common])
+        reads = [self.features[i].read for i in self._common]
+        self._single = [(place, read) for place, read in enumerate(reads) if not isinstance(read, _Column)]
+        columns = [(place, read) for place, read in enumerate(reads) if isinstance(read, _Column)]
+        self._tables = [
+            (
+                table,
+                _as_slice([place for place, read in columns if read.table is table]),
+                _as_slice([read.place for _, read in columns if read.table is table]),
+            )
+            for table in dict.fromkeys(read.table for _, read in columns)
+        ]
 
     def column(self, name: str) -> int:
         """Place of a feature in an observation.
@@ -254,13 +272,32 @@ class Observer:
     def observe(self, state: MarketState, scales: ObservationScales, out: Float32Array) -> IntArray:
         """Write observations ``(B, N, F)`` into ``out`` and return how many values were clipped, ``(B, N)``."""
         clipped = np.zeros(out.shape[:2], dtype=np.int64)
-        for column, feature in enumerate(self.features):
-            values = feature.read(state, scales)
-            np.clip(values, feature.low, feature.high, out=out[..., column], casting="same_kind")
-            beyond = (values < feature.low) | (values > feature.high)
-            if beyond.any():
-                clipped += beyond
+        for column in self._own:
+            feature = self.features[column]
+            values: AnyArray = feature.read(state, scales)
+            if feature.can_exceed:
+                beyond = (values < feature.low) | (values > feature.high)
+                if np.count_nonzero(beyond):
+                    clipped += beyond
+                    values = np.clip(values, feature.low, feature.high)
+            out[..., column] = values
+        if self._common:
+            common = self._read_common(state, scales)
+            beyond = (common < self._common_low) | (common > self._common_high)
+            if np.count_nonzero(beyond):
+                clipped += np.count_nonzero(beyond, axis=1)[:, None]
+                common = np.clip(common, self._common_low, self._common_high)
+            out[..., self._common_places] = common[:, None]
         return clipped
+
+    def _read_common(self, state: MarketState, scales: ObservationScales) -> FloatArray:
+        """``(B, C)`` what all households of a market read the same, worked out once a market."""
+        common = np.empty((len(state.row), len(self._common)))
+        for table, places, columns in self._tables:
+            common[:, places] = table(state, scales)[:, columns]
+        for place, read in self._single:
+            common[:, place : place + 1] = read(state, scales)[:, :1]
+        return common
 
     def state_bounds(self, num_households: int) -> tuple[Float32Array, Float32Array]:
         """Lower and upper bounds of a market's state vector."""
@@ -274,6 +311,13 @@ class Observer:
         num_markets = observations.shape[0]
         own = observations[..., self._own].reshape(num_markets, -1)
         return np.concatenate([own, observations[:, 0, self._common]], axis=1)
+
+
+def _as_slice(places: list[int]) -> slice | list[int]:
+    """Neighbours as a slice, which NumPy reads and writes in place."""
+    if places and places == list(range(places[0], places[-1] + 1)):
+        return slice(places[0], places[-1] + 1)
+    return places
 
 
 def calendar_table(calendar: Calendar) -> Float32Array:

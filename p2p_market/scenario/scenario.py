@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from p2p_market.errors import ConfigError
@@ -131,19 +130,25 @@ class AuctionScenario:
                 "units a kWh, e.g. 1 Wh"
             )
         self._units_per_kwh = units_per_kwh
-        self._demand_units = _in_units(container.demand, units_per_kwh)
-        self._pv_units = _in_units(container.pv, units_per_kwh)
-        self._pv_scale = self._scale_to_capacity()
-        self._masks_pv = not street.is_prosumer.all()
+        # demand and PV of all households, an interval after the other: one look-up reads both
+        self._units: AnyArray = np.empty((2, container.demand.size), dtype=np.int32)
+        self._units[0] = _in_units(container.demand, units_per_kwh).ravel()
+        pv = _in_units(container.pv, units_per_kwh)
+        if street.pv_capacity_kw is not None:
+            pv = np.rint(pv * self._scale_to_capacity(street.pv_capacity_kw))
+            if pv.max() > _MOST_UNITS:
+                self._units = self._units.astype(np.float64)
+        self._units[1] = pv.ravel()
+        num_rows, num_homes = container.get_size()
+        self._first_unit = num_homes * np.arange(num_rows)  # where the interval of each row starts in that table
+        self._pv_mask = None if street.is_prosumer.all() else street.is_prosumer.astype(np.float64)
         self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
         self._action_space = spaces.Box(-1.0, 1.0, (len(self.action_map.components),), dtype=np.float32)
 
-    def _scale_to_capacity(self) -> FloatArray | None:
-        """``(H,)`` factor from the data's PV to the street's roof size; ``None`` keeps the data's."""
-        if self.street.pv_capacity_kw is None:
-            return None
+    def _scale_to_capacity(self, capacity_kw: float) -> FloatArray:
+        """``(H,)`` factor from the data's PV to the street's roof size."""
         capacity = self.data_container.pv_capacity
-        return np.where(capacity > 0.0, self.street.pv_capacity_kw / np.where(capacity > 0.0, capacity, 1.0), 0.0)
+        return np.where(capacity > 0.0, capacity_kw / np.where(capacity > 0.0, capacity, 1.0), 0.0)
 
     @property
     def num_households(self) -> int:
@@ -195,24 +200,22 @@ class AuctionScenario:
 
         A row past the end of the data reads the last one; only an episode that ends with the data gets there.
         """
-        rows = np.minimum(row, len(self.calendar) - 1)[:, None]
-        demand_units = self._demand_units[rows, profile]
-        pv_units: AnyArray = self._pv_units[rows, profile]
-        if self._pv_scale is not None:
-            pv_units = np.rint(pv_units * self._pv_scale[profile])
-        if self._masks_pv:
-            pv_units = pv_units * self.street.is_prosumer
-        per_kwh = self._units_per_kwh
-        return demand_units / per_kwh, pv_units / per_kwh, (demand_units - pv_units) / per_kwh
+        energy = np.empty((3, *profile.shape))
+        energy[:2] = self._units.take(self._first_unit.take(row, mode="clip")[:, None] + profile, axis=1)
+        if self._pv_mask is not None:
+            energy[1] *= self._pv_mask
+        np.subtract(energy[0], energy[1], out=energy[2])
+        energy /= self._units_per_kwh
+        return energy[0], energy[1], energy[2]
 
     def read_tariffs(self, row: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Retail and feed-in price ``(B, N)`` and the band's ends ``(B,)`` [$/kWh] of interval ``row`` (B,)."""
         rows = np.minimum(row, len(self.calendar) - 1)
         retail_price, feed_in_price = self.tariffs.prices(rows)
-        return retail_price, feed_in_price, self.tariffs.band_low[rows], self.tariffs.band_high[rows]
+        return retail_price, feed_in_price, self.tariffs.band_low.take(rows), self.tariffs.band_high.take(rows)
 
 
-def _in_units(energy: Float32Array, units_per_kwh: int) -> npt.NDArray[np.int32]:
+def _in_units(energy: Float32Array, units_per_kwh: int) -> FloatArray:
     """Whole units of energy; a reading half way between two goes to the even one, as it is written in decimals.
 
     A float32 is off its decimals by up to 6e-8 of itself, so a thousandth of a unit is settled first.
@@ -223,4 +226,4 @@ def _in_units(energy: Float32Array, units_per_kwh: int) -> npt.NDArray[np.int32]
             f"the energy unit (market.energy_unit_wh) of {1000.0 / units_per_kwh:g} Wh is too fine for readings of up "
             f"to {float(energy.max()):g} kWh; expected at least {1000.0 * float(energy.max()) / _MOST_UNITS:.1g} Wh"
         )
-    return np.rint(units, out=units).astype(np.int32)
+    return np.rint(units, out=units)

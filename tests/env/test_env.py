@@ -22,6 +22,7 @@ STREETS: list[Any] = [
     pytest.param({"plan": {"agl_time_of_use": 0.5, "flat": 0.5}, "agent_names": "role"}, id="mixed plans"),
     pytest.param({"mechanism": "pay_as_bid", "ties": "random", "reward.name": "negative_cost"}, id="lots"),
     pytest.param({"learners": 3, "scripted": {"zero_intelligence": 0.5, "truthful": 0.5}}, id="mixed street"),
+    pytest.param({"learners": 1}, id="one learner"),
     pytest.param({"mechanism": "grid_only", "observation": "private", "action": "price"}, id="pool"),
     pytest.param({"mechanism": "pairwise_midpoint", "trading_fee_dollars_per_kwh": 0.02, "audit": True}, id="fees"),
     pytest.param({"reference_power_kw": 0.3}, id="clipped features"),
@@ -378,6 +379,14 @@ BAD_ACTIONS: list[Any] = [
     (change("household_3", np.zeros(3)), r"action of 'household_3' has shape \(3,\); expected \(2,\)"),
     (change("household_3", np.zeros((1, 2))), r"action of 'household_3' has shape \(1, 2\); expected \(2,\)"),
     (change("household_3", 0.5), r"action of 'household_3' has shape \(\); expected \(2,\)"),
+    (  # of the right size together
+        lambda actions: actions | {"household_1": np.zeros(1), "household_2": np.zeros(3)},
+        r"action of 'household_1' has shape \(1,\); expected \(2,\)",
+    ),
+    (
+        lambda actions: {agent: action[:, None] for agent, action in actions.items()},
+        r"action of 'household_0' has shape \(2, 1\); expected \(2,\)",
+    ),
     (change("household_3", None), r"action of 'household_3' has shape \(\); expected \(2,\)"),
     (change("household_3", [0.5, None]), r"action of 'household_3' .*component 1 \(quantity\), is nan"),
     (change("household_3", ["a", "b"]), "action of 'household_3' is not an array of numbers: the type is <U1"),

@@ -79,6 +79,23 @@ def test_every_feature_says_what_it_is_called() -> None:
     assert clips > 10
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_feature_reads_the_same_wherever_it_stands_and_whatever_stands_beside_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(list(FEATURES))[: rng.integers(1, len(FEATURES) + 1)].tolist()
+    overrides = {"reference_power_kw": REFERENCE_KW, "plan": {"flat": 0.4, "origin_time_of_use": 0.6}}
+    everything, some = (
+        street_vector_env(2, 5, overrides=overrides | {"observation": listed}) for listed in (list(FEATURES), names)
+    )
+    places = [list(FEATURES).index(name) for name in names]
+    full, *_ = everything.reset(seed=seed)
+    part, *_ = some.reset(seed=seed)
+    for _ in range(24):
+        np.testing.assert_array_equal(part, full[..., places])
+        actions = random_batch(some, rng)
+        full, part = everything.step(actions)[0], some.step(actions)[0]
+
+
 def test_the_state_is_everybodys_own_features_and_then_the_common_ones() -> None:
     env = street_vector_env(2, 3, overrides={"observation": ["hour_sine", "demand", "last_volume", "pv"]})
     observations, _ = env.reset(seed=0)
