@@ -147,4 +147,6 @@ def _spread_out(knots: FloatArray, belief: FloatArray, num_prices: int) -> Float
     gap = high - low
     way = np.clip((np.linspace(0.0, 1.0, num_prices) - low) / np.where(gap > 0.0, gap, 1.0), 0.0, 1.0)
     below, above = np.take_along_axis(belief, left, axis=1), np.take_along_axis(belief, right, axis=1)
-    return below + (above - below) * way * way * (3.0 - 2.0 * way)
+    part = np.minimum(way * way * (3.0 - 2.0 * way), 1.0)
+    # a sum of parts, since a difference may end below 0 by rounding, and a loss times that would look like a gain
+    return below * (1.0 - part) + above * part
