@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +54,14 @@ class Transition:
     settlement: Settlement
     mean_price: FloatArray  # (B,) [$/kWh] mean price of the traded energy before fees; nan without trade
     dispatch: Dispatch | None = None  # what the devices did, on a street that has any
+
+    @cached_property
+    def default_bill(self) -> FloatArray:
+        """``(B, N)`` [$] bill with the grid alone and with devices that nobody steers."""
+        if self.dispatch is None:
+            return self.settlement.grid_only_bill
+        net_load = self.dispatch.default_net_load
+        return np.where(net_load > 0.0, self.before.retail_price, self.before.feed_in_price) * net_load
 
 
 class AuctionModel:

@@ -63,10 +63,7 @@ def bill_saving(transition: Transition) -> Mapping[str, FloatArray]:
     settlement, dispatch = transition.settlement, transition.dispatch
     gains = {"trading_gain": settlement.grid_only_bill - settlement.bill}
     if dispatch is not None:
-        before = transition.before
-        price = np.where(dispatch.default_net_load > 0.0, before.retail_price, before.feed_in_price)
-        default_bill = price * dispatch.default_net_load
-        gains["flexibility_gain"] = default_bill - settlement.grid_only_bill - dispatch.cost
+        gains["flexibility_gain"] = transition.default_bill - settlement.grid_only_bill - dispatch.cost
     return gains
 
 

@@ -28,6 +28,7 @@ DEVICES: Registry[DeviceKind] = Registry(
                 ),
             },
             "battery behind the meter; +1 charges at rated power, -1 discharges",
+            recorded=("state_of_charge",),
         ),
     },
 )

@@ -41,6 +41,9 @@ class Device(Protocol):
     def move(self, state: DeviceState, request: FloatArray) -> DeviceMove:
         """Follow requests ``(B, N)``, -1 to 1 of the rated power, as far as is possible."""
 
+    def key_figures(self, energy: FloatArray) -> dict[str, float]:
+        """Key figures of a run by name, from the energy ``(T, B, N)`` [kWh] in every interval; means over markets."""
+
     def end_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
         """What an episode that ends in this state still owes ``(B, N)`` [$], energy at ``price`` (N,) [$/kWh]."""
 
@@ -128,6 +131,8 @@ class DeviceKind:
         What its component of an action is called.
     features
         What its owner sees of it, by name.
+    recorded
+        Which of them are recorded too, as they are after an interval.
     summary
         One line for lists and docs.
     """
@@ -137,6 +142,7 @@ class DeviceKind:
     component: str
     features: Mapping[str, DeviceFeature]
     summary: str
+    recorded: tuple[str, ...] = ()
 
 
 def assign(designs: Sequence[DeviceDesign], is_prosumer: BoolArray, rng: np.random.Generator) -> IntArray:

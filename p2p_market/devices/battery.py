@@ -200,6 +200,22 @@ class Batteries:
             cost=np.abs(energy) * self.wear_cost,
         )
 
+    def key_figures(self, energy: FloatArray) -> dict[str, float]:
+        """Energy taken and given, and full cycles: what is given over what a full battery gives, mean over batteries.
+
+        Parameters
+        ----------
+        energy
+            ``(T, B, N)`` [kWh] on the AC side, > 0 taken.
+        """
+        taken, given = np.maximum(energy, 0.0).sum(axis=0), np.maximum(-energy, 0.0).sum(axis=0)
+        full = (self.capacity * self.discharge_efficiency)[self.owners]
+        return {
+            "battery_taken_kwh": float(taken.sum(axis=1).mean()),
+            "battery_given_kwh": float(given.sum(axis=1).mean()),
+            "battery_cycles": float((given[:, self.owners] / full).mean()),
+        }
+
     def request(self, energy: FloatArray) -> FloatArray:
         """Requests ``(B, N)`` that ask for ``energy`` (B, N) [kWh], > 0 taken, as far as the rated power goes."""
         rated = np.where(energy > 0.0, self.largest_charge, self.largest_discharge)
