@@ -20,6 +20,7 @@ from p2p_market.devices.base import assign
 from p2p_market.errors import ConfigError, DataError, MechanismError
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
+from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.rewards import Reward
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
@@ -145,6 +146,7 @@ def build_controller(
         horizon=horizon,
         num_markets=num_markets,
         view=AuctionView(),
+        storage_rule=STORAGE_RULES[config.population.storage],
     )
 
 

@@ -62,6 +62,7 @@ def _number_as_text(value: Any) -> Any:
 
 MechanismName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
 PolicyName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies", "POLICIES"))]
+StorageRuleName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies.storage", "STORAGE_RULES"))]
 RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.rewards", "REWARDS"))]
 ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -279,6 +280,7 @@ class PopulationSection(Section):
     scripted: PolicyName | dict[PolicyName, float] = Field(
         "truthful", description="policy of the others, or a mix {policy: share}"
     )
+    storage: StorageRuleName = Field("idle", description="what batteries do that no learner steers")
     options: dict[PolicyName, dict[str, Any]] = Field(
         default_factory=dict,
         description="options of policies, by policy, e.g. {linear: {slope: 0.2}}; they hold for run.policy too",

@@ -10,11 +10,13 @@ import numpy as np
 
 from p2p_market.auction.operator import LearnedBids
 from p2p_market.checks import as_numbers, whole_number
+from p2p_market.devices.battery import Batteries
 from p2p_market.devices.fleet import Dispatch, Requests
 from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
 from p2p_market.policies import Followers, Policy
+from p2p_market.policies.storage import StorageRule, StorageView, idle
 from p2p_market.randomness import MarketStreams, UniformBlocks
 from p2p_market.rewards import Reward
 from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
@@ -63,6 +65,8 @@ class AuctionController:
         Size of the batch ``B``.
     view
         What `run_render` draws with.
+    storage_rule
+        What batteries do that no learner steers.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class AuctionController:
         horizon: int,
         num_markets: int = 1,
         view: AuctionView | None = None,
+        storage_rule: StorageRule = idle,
     ) -> None:
         num_markets = whole_number("the number of markets", num_markets, 1)
         self.model = model
@@ -82,6 +87,7 @@ class AuctionController:
         self.view = view
         self.names = tuple(names)
         self.population = population
+        self.storage_rule = storage_rule
         self.num_markets = num_markets
         self._horizon = horizon
         self._episode_length = np.full(num_markets, horizon, dtype=np.int64)
@@ -216,7 +222,7 @@ class AuctionController:
         learned, requests = self._decode(actions)
         lots = self._draw_lots(state)
         ends = state.elapsed + 1 >= self._episode_length
-        acting, dispatch = self.model.move_devices(state, requests, ends)
+        acting, dispatch = self.model.move_devices(state, self._all_requests(state, requests), ends)
         bids = self.followers.bid(acting)
         next_state, transition = self.model.run_auction(acting, learned, bids, lots, dispatch)
         self._state, self.transition = next_state, transition
@@ -254,17 +260,17 @@ class AuctionController:
             return {}
         return {"device_cost": self.of_learners(dispatch.cost), "cut_request": self.of_learners(dispatch.cut)}
 
-    def _requests(self, actions: AnyArray) -> Requests:
-        """What learners ask of their devices, by kind ``(B, N)``."""
-        decode = self.model.scenario.action_map.decode_devices
-        if decode is None:
-            return {}
-        chosen = decode(actions)
+    def _all_requests(self, state: MarketState, learned: Requests) -> Requests:
+        """What is asked of the devices, by kind ``(B, N)``: what learners choose, and the storage rule elsewhere."""
+        batteries = self.model.scenario.fleet.devices.get("battery")
+        requests: dict[str, FloatArray] = {}
+        if isinstance(batteries, Batteries) and self.storage_rule is not idle:
+            wanted = self.storage_rule(StorageView.of(state, self.model.scenario, batteries))
+            requests["battery"] = batteries.request(wanted)
         if self._learner_index is None:
-            return chosen
-        requests = {kind: np.zeros(self.get_size()) for kind in chosen}
-        for kind, values in chosen.items():
-            requests[kind][:, self._learner_index] = values
+            return {**requests, **learned}
+        for kind, values in learned.items():
+            requests.setdefault(kind, np.zeros(self.get_size()))[:, self._learner_index] = values
         return requests
 
     def _decode(self, actions: AnyArray | None) -> tuple[LearnedBids | None, Requests]:
@@ -288,7 +294,8 @@ class AuctionController:
             )
         inside = values.clip(-1.0, 1.0)
         closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
-        return LearnedBids(*action_map.decode(inside), self._learner_index, closing), self._requests(inside)
+        requests = {} if action_map.decode_devices is None else action_map.decode_devices(inside)
+        return LearnedBids(*action_map.decode(inside), self._learner_index, closing), requests
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:

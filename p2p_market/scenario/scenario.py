@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -220,6 +221,16 @@ class AuctionScenario:
         np.subtract(energy[0], energy[1], out=energy[2])
         energy /= self._units_per_kwh
         return energy[0], energy[1], energy[2]
+
+    def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""
+        lowest, highest = self._retail_of_day
+        plan = self.tariffs.plan
+        return lowest.take(row, axis=0, mode="clip")[:, plan], highest.take(row, axis=0, mode="clip")[:, plan]
+
+    @cached_property
+    def _retail_of_day(self) -> tuple[FloatArray, FloatArray]:
+        return self.tariffs.retail_of_day(self.calendar)
 
     def read_tariffs(self, row: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Retail and feed-in price ``(B, N)`` and the band's ends ``(B,)`` [$/kWh] of interval ``row`` (B,)."""
