@@ -81,8 +81,8 @@ def price_threshold(view: StorageView) -> FloatArray:
     """
     is_low = (view.published_position < -0.5) & (view.has_traded > 0.0)
     is_high = (view.published_position > 0.5) & (view.has_traded > 0.0)
-    spare, need = np.maximum(-view.net_load, 0.0), np.maximum(view.net_load, 0.0)
-    return spare * ~is_high - need * ~is_low
+    stays = np.where(view.net_load > 0.0, is_low, is_high)
+    return np.where(stays, 0.0, -view.net_load)
 
 
 STORAGE_RULES: Registry[StorageRule] = Registry(
