@@ -77,6 +77,14 @@ def _to_price_concession(position: FloatArray, share: FloatArray) -> FloatArray:
     return np.stack([position, position], axis=-1)
 
 
+def _to_price_storage(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the same)
+    return np.stack([position, np.zeros_like(position)], axis=-1)  # the battery idle
+
+
+def _to_price_quantity_storage(position: FloatArray, share: FloatArray) -> FloatArray:
+    return np.stack([position, 2.0 * share - 1.0, np.zeros_like(position)], axis=-1)
+
+
 ACTION_MAPS: Registry[ActionMap] = Registry(
     "action map",
     {
@@ -106,6 +114,7 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             "limit price of the whole net load, and battery power, -1 discharges and +1 charges at rated power",
             devices=("battery",),
             decode_devices=_second_as_battery,
+            encode=_to_price_storage,
         ),
         "price_quantity_storage": ActionMap(
             ("limit price", "quantity", "battery power"),
@@ -113,6 +122,7 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             "limit price, the share of the net load that is offered, and battery power as in price_storage",
             devices=("battery",),
             decode_devices=_third_as_battery,
+            encode=_to_price_quantity_storage,
         ),
     },
 )
