@@ -19,6 +19,7 @@ from p2p_market.auction.mechanisms import MECHANISMS, Promises
 from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
 from p2p_market.policies import POLICIES
+from p2p_market.rewards import REWARDS
 from p2p_market.scenario.observations import FEATURES, PRESETS
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ and of quantities.
 _POLICIES = """
 Options are set in `population.options`, by policy; [players](players.md) has the rules, their sources, and what they
 earn.
+"""
+
+
+_REWARDS = """
+Options are set in `reward.options`, weights of the parts in `reward.weights`; [the environment](environment.md#rewards)
+has the formulas.
 """
 
 
@@ -180,6 +187,17 @@ def others(kind: str) -> str:
     return table(["name", "meaning"], [[f"`{name}`", registry.summary(name)] for name in registry])
 
 
+def rewards() -> str:
+    """Rewards with their parts and options."""
+    rows = []
+    for name, rule in REWARDS.items():
+        parts = [f"`{part}`" for part in rule.part_names]
+        parts += [f"`{part}` (with devices)" for part in rule.flexible_part_names]
+        options = ", ".join(f"`{option}: {value}`" for option, value in rule.options.items())
+        rows.append([f"`{name}`", rule.summary, ", ".join(parts), options])
+    return table(["name", "meaning", "parts", "options"], rows) + _REWARDS
+
+
 def policies() -> str:
     """Policies with their options, and what they may know."""
     rows = []
@@ -236,7 +254,8 @@ def reference() -> str:
         "Observation presets": others("observations"),
         "Features": features(),
         "Action maps": others("actions"),
-        "Rewards": others("rewards"),
+        "Rewards": rewards(),
+        "Potentials of reward shaping": others("potentials"),
         "Policies": policies(),
         "Tariff plans": others("tariffs"),
         "Configuration keys": keys(),

@@ -24,6 +24,7 @@ from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.rewards import Reward
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
+from p2p_market.shaping import Shaping
 from p2p_market.shares import apportion
 from p2p_market.tariffs import build_schedule
 from p2p_market.types import BoolArray, IntArray
@@ -127,6 +128,7 @@ def build_controller(
         schedule,
         observation=config.scenario.observation,
         action=config.scenario.action,
+        action_levels=config.scenario.action_levels,
         window=window,
         reference_power_kw=config.scenario.reference_power_kw,
         energy_unit=config.market.energy_unit_wh / 1000.0,
@@ -135,8 +137,14 @@ def build_controller(
     if horizon is None:
         horizon = episode_length(config, container)
     window.starts(horizon)  # an episode that does not fit the data is an error now, not at the first reset
+    shaping = config.reward.shaping
     reward = Reward(
-        config.reward.name, scale=config.reward.scale, weights=config.reward.weights, has_devices=bool(scenario.fleet)
+        config.reward.name,
+        scale=config.reward.scale,
+        weights=config.reward.weights,
+        has_devices=bool(scenario.fleet),
+        options=config.reward.options,
+        shaping=None if shaping is None else Shaping(shaping.potential, shaping.gamma, scenario.fleet),
     )
     return AuctionController(
         AuctionModel(scenario, MarketOperator(build_rules(config, street.num_households), audit=config.market.audit)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -90,6 +90,8 @@ class AuctionScenario:
         Name of a preset, or a list of features.
     action
         Name of an action map.
+    action_levels
+        How many choices each component of a discrete map has; ``None`` takes the map's own numbers.
     window
         Draws the first interval of an episode.
     reference_power_kw
@@ -108,6 +110,7 @@ class AuctionScenario:
         *,
         observation: str | Sequence[str] = "public_price",
         action: str = "price_quantity",
+        action_levels: Sequence[int] | None = None,
         window: WindowSampler | None = None,
         reference_power_kw: float = 10.0,
         energy_unit: float = 0.001,
@@ -121,7 +124,7 @@ class AuctionScenario:
         self.calendar = container.calendar
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.observer = Observer(observation, self.fleet.devices)
-        self.action_map: ActionMap = ACTION_MAPS[action]
+        self.action_map: ActionMap = ACTION_MAPS[action].with_levels(action, action_levels)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
         if missing:
             raise ConfigError(
@@ -157,7 +160,7 @@ class AuctionScenario:
         self._first_unit = num_homes * np.arange(num_rows)  # where the interval of each row starts in that table
         self._pv_mask = None if street.is_prosumer.all() else street.is_prosumer.astype(np.float64)
         self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
-        self._action_space = spaces.Box(-1.0, 1.0, (len(self.action_map.components),), dtype=np.float32)
+        self._action_space = self.action_map.make_space()
 
     def _scale_to_capacity(self, capacity_kw: float) -> FloatArray:
         """``(H,)`` factor from the data's PV to the street's roof size."""
@@ -173,8 +176,8 @@ class AuctionScenario:
         """Space of one household's observation, ``(F,)`` float32, the same for all."""
         return self._observation_space
 
-    def get_action_space(self) -> spaces.Box:
-        """Space of one household's action, ``(A,)`` float32 in [-1, 1], the same for all."""
+    def get_action_space(self) -> spaces.Space[Any]:
+        """Space of one household's action, the same for all: ``(A,)`` float32 in [-1, 1], or choices."""
         return self._action_space
 
     def get_state_space(self) -> spaces.Box:
