@@ -12,6 +12,7 @@ from p2p_market.devices import DEVICES
 from p2p_market.devices.base import Device, DeviceFeature
 from p2p_market.errors import ConfigError, suggest
 from p2p_market.registry import Registry
+from p2p_market.scenario.order_book import DEPTH_POSITIONS
 from p2p_market.types import AnyArray, Float32Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Feature:
     summary: str
     can_exceed: bool = True
     device: str | None = None
+    reads_book: bool = False  # whether the state has to keep the last interval's book for it
 
     @property
     def is_common(self) -> bool:
@@ -116,6 +118,16 @@ def _band(state: MarketState, scales: ObservationScales) -> FloatArray | Float32
     return np.stack([state.price_low, state.price_high], axis=1) / scales.price
 
 
+def _book(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    assert state.book is not None  # noqa: S101 - kept, since a feature declares that it reads it
+    seen = np.empty((len(state.row), 3 + 2 * len(DEPTH_POSITIONS)))
+    seen[:, 0] = np.nan_to_num(state.book[:, 0] / scales.price, nan=0.0)
+    seen[:, 1] = np.nan_to_num(state.book[:, 1] / scales.price, nan=1.0)
+    seen[:, 2] = seen[:, 1] - seen[:, 0]
+    seen[:, 3:] = state.book[:, 2:] / (scales.energy * state.net_load.shape[1])
+    return seen
+
+
 @dataclass(frozen=True)
 class _Column:
     """One column of a table ``(B, K)``; an observer that sees several columns reads the table once."""
@@ -140,6 +152,28 @@ class _OfDevice:
 
 _REFERENCE_POWER = "reference power"
 _TOP_RETAIL_PRICE = "highest retail price"
+
+
+def _of_book(place: int, low: float, unit: str, summary: str) -> Feature:
+    return Feature(_Column(_book, place), low, 1.0, unit, "all", summary, reads_book=True)
+
+
+def _book_features() -> dict[str, Feature]:
+    features = {
+        "best_bid": _of_book(0, 0.0, _TOP_RETAIL_PRICE, "highest bid of the last interval, 0 without bids"),
+        "best_ask": _of_book(1, 0.0, _TOP_RETAIL_PRICE, "lowest ask of the last interval, 1 without asks"),
+        "spread": _of_book(2, -1.0, _TOP_RETAIL_PRICE, "best ask less best bid, below 0 where they crossed"),
+    }
+    for side, words, first in (("bid", "more", 3), ("ask", "less", 3 + len(DEPTH_POSITIONS))):
+        for place, position in enumerate(DEPTH_POSITIONS):
+            features[f"{side}_depth_{round(100 * position)}"] = _of_book(
+                first + place,
+                0.0,
+                _REFERENCE_POWER,
+                f"energy a household of the last {side}s at {round(100 * position)} % of the band or {words}",
+            )
+    return features
+
 
 FEATURES: Registry[Feature] = Registry(
     "feature",
@@ -200,6 +234,7 @@ FEATURES: Registry[Feature] = Registry(
             "high end of the price band: its highest retail price",
         ),
     }
+    | _book_features()
     | {
         name: Feature(
             _OfDevice(kind, feature), feature.low, feature.high, feature.unit, "own", feature.summary, device=kind
@@ -212,6 +247,8 @@ FEATURES: Registry[Feature] = Registry(
 _OWN = ("demand", "pv", "net_load", "retail_price", "feed_in_price")
 _CALENDAR = ("hour_sine", "hour_cosine", "weekday_sine", "weekday_cosine", "season_sine", "season_cosine")
 _PUBLISHED = ("last_price", "last_price_in_band", "last_traded", "last_volume")
+_BAND = ("band_low", "band_high")
+_BOOK = tuple(_book_features())
 
 
 @dataclass(frozen=True)
@@ -228,6 +265,12 @@ PRESETS: Registry[ObservationPreset] = Registry(
         "private": ObservationPreset((*_OWN, *_CALENDAR), "own meter and tariff, and the calendar"),
         "public_price": ObservationPreset(
             (*_OWN, *_CALENDAR, *_PUBLISHED), "private, and the last interval's published price and volume"
+        ),
+        "order_book": ObservationPreset(
+            (*_OWN, *_CALENDAR, *_PUBLISHED, *_BOOK), "public_price, and the last interval's order book without names"
+        ),
+        "full": ObservationPreset(
+            (*_OWN, *_CALENDAR, *_PUBLISHED, *_BAND, *_BOOK), "all that a household can know in this market"
         ),
     },
 )
@@ -275,6 +318,7 @@ class Observer:
                     f"observation feature {name!r} is about a {feature.device}, and nobody on this street has one; "
                     f"give the street some (devices.{feature.device}), or leave the feature out"
                 )
+        self.reads_book = any(feature.reads_book for feature in self.features)
         self.low = np.array([feature.low for feature in self.features], dtype=np.float32)
         self.high = np.array([feature.high for feature in self.features], dtype=np.float32)
         self._own = [i for i, feature in enumerate(self.features) if not feature.is_common]
