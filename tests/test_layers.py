@@ -39,6 +39,7 @@ LAYERS = {
     "policies": 4,
     "participant": 4,
     "recorder": 4,
+    "market_metrics": 4,
     "metrics": 4,
     "view": 5,
     "controller": 5,

@@ -43,8 +43,9 @@ def published_book(orders: Orders, price_low: FloatArray, price_high: FloatArray
     best_ask = np.where(quantity < 0.0, price, np.inf).min(axis=1)
     book[:, 0] = np.where(np.isfinite(best_bid), best_bid, np.nan)
     book[:, 1] = np.where(np.isfinite(best_ask), best_ask, np.nan)
-    for place, position in enumerate(DEPTH_POSITIONS):
-        level = (price_low + position * (price_high - price_low))[:, None]
-        book[:, 2 + place] = (bought * (price >= level - _TOLERANCE)).sum(axis=1)
-        book[:, 2 + len(DEPTH_POSITIONS) + place] = (sold * (price <= level + _TOLERANCE)).sum(axis=1)
+    positions = np.array(DEPTH_POSITIONS)
+    levels = (price_low[:, None] + positions * (price_high - price_low)[:, None])[:, :, None]
+    prices, num = price[:, None, :], len(positions)
+    book[:, 2 : 2 + num] = (bought[:, None, :] * (prices >= levels - _TOLERANCE)).sum(axis=2)
+    book[:, 2 + num :] = (sold[:, None, :] * (prices <= levels + _TOLERANCE)).sum(axis=2)
     return book
