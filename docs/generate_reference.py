@@ -20,7 +20,7 @@ from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
 from p2p_market.policies import POLICIES
 from p2p_market.rewards import REWARDS
-from p2p_market.scenario.observations import FEATURES, PRESETS
+from p2p_market.scenario.observations import FEATURES, PRESETS, forecast_features
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -178,6 +178,11 @@ def features() -> str:
                 presets,
             ]
         )
+    for name, feature in forecast_features(1).items():
+        presets = ", ".join(preset for preset in PRESETS if PRESETS[preset].forecasts != "never")
+        bounds = f"{feature.low:g} to {feature.high:g}"
+        listed = f"`{name}` ... with `scenario.forecast`, up to its horizon"
+        rows.append([listed, feature.summary, feature.unit, bounds, feature.known_to, presets])
     return table(["feature", "meaning", "in units of", "bounds", "known to", "presets"], rows)
 
 

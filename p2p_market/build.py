@@ -22,6 +22,7 @@ from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.rewards import Reward
+from p2p_market.scenario.forecasts import ForecastRule
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
 from p2p_market.shaping import Shaping
@@ -121,7 +122,14 @@ def build_controller(
     )
     if start is None and config.episode.start != "random":
         start = np.datetime64(config.episode.start, "m")
-    window = WindowSampler(container.calendar, start, config.episode.skip_clock_changes)
+    forecast = None if config.scenario.forecast is None else ForecastRule(**config.scenario.forecast.model_dump())
+    window = WindowSampler(
+        container.calendar,
+        start,
+        config.episode.skip_clock_changes,
+        before=0 if forecast is None else forecast.rows_before(container.calendar.slots_per_day),
+        after=0 if forecast is None else forecast.horizon,
+    )
     scenario = AuctionScenario(
         container,
         street,
@@ -133,6 +141,7 @@ def build_controller(
         reference_power_kw=config.scenario.reference_power_kw,
         energy_unit=config.market.energy_unit_wh / 1000.0,
         devices=build_devices(config, street, container.interval_minutes / 60.0),
+        forecast=forecast,
     )
     if horizon is None:
         horizon = episode_length(config, container)

@@ -249,10 +249,24 @@ class MarketSection(Section):
         return self
 
 
+class ForecastSection(Section):
+    """Forecasts of own demand, PV and retail price."""
+
+    kind: Literal["perfect", "persistence", "rolling_mean", "noisy"] = Field(
+        "persistence",
+        description="perfect; persistence: same time yesterday; rolling_mean: over days; noisy: perfect with an error",
+    )
+    horizon: int = Field(4, ge=1, description="intervals ahead")
+    days: int = Field(7, ge=1, description="days of a rolling_mean")
+    error: float = Field(0.2, ge=0.0, description="relative standard deviation of the error of noisy")
+    autocorrelation: float = Field(0.9, ge=0.0, lt=1.0, description="of that error, from an interval to the next")
+
+
 class ScenarioSection(Section):
     """What a household sees and may do."""
 
     observation: str | tuple[str, ...] = Field("public_price", description="a preset's name, or a list of features")
+    forecast: ForecastSection | None = Field(None, description="forecasts that households see; null: none")
     action: ActionMapName = Field("price_quantity", description="name of an action map")
     action_levels: tuple[int, ...] | None = Field(
         None, description="choices of each component of a discrete action map, e.g. [11, 3]; null: the map's own"
