@@ -94,7 +94,8 @@ class Forecaster:
             return energy
         place = np.minimum(state.elapsed + ahead, state.forecast_error.shape[1] - 1)
         error = state.forecast_error[np.arange(len(place)), place, quantity]
-        return energy * np.maximum(1.0 + error, 0.0)
+        noisy: FloatArray = energy * np.maximum(1.0 + error, 0.0)
+        return noisy
 
 
 def join_errors(previous: FloatArray, drawn: FloatArray, chosen: IntArray) -> FloatArray:
