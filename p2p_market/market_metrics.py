@@ -6,12 +6,13 @@ those markets is given in which it has a meaning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from p2p_market.types import FloatArray
 
+_BLOCK = 16_384  # numbers that are looked at together, so that their arrays stay in the processor's cache
 _NOISE = 1e-9  # [kWh] or [$]: what is not more is nothing
 
 
@@ -50,9 +51,13 @@ def price_figures(price: FloatArray, traded: FloatArray, low: FloatArray, high: 
 
 def liquidity(net_load: FloatArray, filled: FloatArray) -> dict[str, float]:
     """``liquidity``: energy traded over the smaller of all needs and all surplus, interval by interval."""
-    needed, spare = np.maximum(net_load, 0.0).sum(axis=2), np.maximum(-net_load, 0.0).sum(axis=2)
-    tradable = np.minimum(needed, spare).sum(axis=0)
-    return {"liquidity": _mean(_over(np.maximum(filled, 0.0).sum(axis=(0, 2)), tradable))}
+    num_intervals, num_markets, num_households = net_load.shape
+    traded, tradable = np.zeros(num_markets), np.zeros(num_markets)
+    for rows in _blocks(num_intervals, num_markets * num_households):
+        needed, spare = (np.maximum(sign * net_load[rows], 0.0).sum(axis=2) for sign in (1.0, -1.0))
+        tradable += np.minimum(needed, spare).sum(axis=0)
+        traded += np.maximum(filled[rows], 0.0).sum(axis=(0, 2))
+    return {"liquidity": _mean(_over(traded, tradable))}
 
 
 def load_figures(net_load: FloatArray, interval_hours: float) -> dict[str, float]:
@@ -132,17 +137,29 @@ def market_power(columns: Mapping[str, FloatArray], price: FloatArray) -> dict[s
         ``seller_concentration``: Herfindahl index :math:`\sum_i s_i^2` of the sellers' shares in all energy sold, 1
         for a single seller.
     """
-    net_load, order, filled = (columns[name] for name in ("net_load_kwh", "order_kwh", "filled_kwh"))
-    spare, offered, sold = (np.maximum(-values, 0.0) for values in (net_load, order, filled))
-    withheld = np.maximum(spare - offered, 0.0).sum(axis=(0, 2))
-    by_seller = sold.sum(axis=0)
-    revenue = (np.nan_to_num(price) * sold.sum(axis=2)).sum(axis=0)
-    value = (columns["feed_in_price_dollars_per_kwh"] * sold).sum(axis=(0, 2))
+    names = ("net_load_kwh", "order_kwh", "filled_kwh", "feed_in_price_dollars_per_kwh")
+    num_intervals, num_markets, num_households = columns["net_load_kwh"].shape
+    withheld, surplus, revenue, value = (np.zeros(num_markets) for _ in range(4))
+    by_seller = np.zeros((num_markets, num_households))
+    known_price = np.nan_to_num(price)
+    for rows in _blocks(num_intervals, num_markets * num_households):
+        net_load, order, filled, feed_in = (columns[name][rows] for name in names)
+        spare, offered, sold = (np.maximum(-values, 0.0) for values in (net_load, order, filled))
+        withheld += np.maximum(spare - offered, 0.0).sum(axis=(0, 2))
+        surplus += spare.sum(axis=(0, 2))
+        by_seller += sold.sum(axis=0)
+        revenue += (known_price[rows] * sold.sum(axis=2)).sum(axis=0)
+        value += (feed_in * sold).sum(axis=(0, 2))
     return {
-        "withheld_share": _mean(_over(withheld, spare.sum(axis=(0, 2)))),
+        "withheld_share": _mean(_over(withheld, surplus)),
         "price_cost_margin": _mean(_over(revenue - value, revenue)),
         "seller_concentration": _mean(_over((by_seller**2).sum(axis=1), by_seller.sum(axis=1) ** 2)),
     }
+
+
+def _blocks(num_intervals: int, size: int) -> Iterator[slice]:
+    step = max(1, _BLOCK // max(size, 1))
+    return (slice(first, first + step) for first in range(0, num_intervals, step))
 
 
 def _over(part: FloatArray, whole: FloatArray) -> FloatArray:
