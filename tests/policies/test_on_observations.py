@@ -188,6 +188,9 @@ def test_an_action_map_that_cannot_say_a_bid_is_an_error(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("name", ACTION_MAPS)
 def test_an_action_map_finds_the_way_back(name: str) -> None:
     action_map = ACTION_MAPS[name]
+    if action_map.levels is not None:  # a bid is rarely one of a few choices
+        assert action_map.encode is None
+        return
     assert action_map.encode is not None
     actions = np.random.default_rng(0).uniform(-1.0, 1.0, (2, 3, len(action_map.components)))
     said = action_map.decode(actions)
