@@ -51,6 +51,7 @@ LAYERS = {
     "p2p_market_v0": 9,
     "registration": 9,
     "results": 9,
+    "run_bounds": 9,
     "experiment": 10,
     "comparison": 11,
     "cli": 12,
