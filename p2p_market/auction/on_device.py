@@ -124,7 +124,7 @@ def _clear_orders(xp: Any, rules: AuctionRules, price: Any, quantity: Any) -> Cl
     if rules.energy_unit is not None:
         units = quantity / rules.energy_unit
         quantity = xp.trunc(units + xp.copysign(xp.full_like(units, GRID_TOLERANCE), units))
-    book_price = _book_price(xp, rules, xp.where(quantity == 0.0, 0.0, price), quantity > 0.0)
+    book_price = _book_price(xp, rules, price, quantity > 0.0)
     best = trade_best_first(xp, book_price, quantity, 1e-12 if rules.energy_unit is None else 0.0)
     single = None if rules.mechanism == "pay_as_bid" else _single_price(xp, best, **rules.options)
 

@@ -159,6 +159,25 @@ def test_nothing_is_looked_at_on_the_host(variant, monkeypatch):
         settle_arrays(clearing, quantity - 0.3, mechanism=name, **tariffs)
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("mechanism", "price", "quantity", "rules", "traded"),
+    [
+        ("uniform_price", [0.3, 0.28], [1.0, -1.0], {"fee": 0.02}, 1.0),  # 0.28 + 0.02 is more than 0.3 in binary
+        ("uniform_price", [0.3, 0.1, 0.1], [0.3, -0.1, -0.2], {}, 0.3),  # and so is 0.1 + 0.2
+        ("uniform_price", [0.3, 0.3, 0.2, 0.1], [0.1, 0.2, 0.5, -0.3], {}, 0.3),
+        ("uniform_price", [0.3, 0.2, 0.1, 0.1], [0.3, 0.5, -0.1, -0.2], {}, 0.3),
+        # the fee is all that there is to gain
+        ("mid_market_rate", [0.0, 0.0], [1.0, -1.0], {"fee": 0.2, "retail_price": 0.3, "feed_in_price": 0.1}, 1.0),
+    ],
+)
+def test_numbers_that_are_equal_on_paper(library, mechanism, price, quantity, rules, traded):
+    found = on_device(maker(library), mechanism, np.array(price), np.array(quantity), **rules)
+    expected = by_numpy(mechanism, price, quantity, **rules)
+    assert expected.traded == pytest.approx(traded)
+    assert_same(found, expected, ARRAYS)
+
+
 def test_an_order_that_is_none_may_have_any_price():
     clearing = clear_arrays(np.array([0.3, 0.1, np.nan]), np.array([1.0, -1.0, 0.0]))
     assert clearing.clearing_price == pytest.approx(0.2)
