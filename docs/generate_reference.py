@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from p2p_market.auction.mechanisms import MECHANISMS, Promises
 from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
+from p2p_market.policies import POLICIES
 from p2p_market.scenario.observations import FEATURES, PRESETS
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ Truthful: no other report of a household with one order and one value a kWh gain
 the others report; under a pool rule all have one tariff, and what is not reported is settled with the grid. Pool rules
 are individually rational against the grid alone, where all have one tariff. All are equivariant to the scale of prices
 and of quantities.
+"""
+
+
+_POLICIES = """
+Options are set in `population.options`, by policy; [players](players.md) has the rules, their sources, and what they
+earn.
 """
 
 
@@ -173,6 +180,16 @@ def others(kind: str) -> str:
     return table(["name", "meaning"], [[f"`{name}`", registry.summary(name)] for name in registry])
 
 
+def policies() -> str:
+    """Policies with their options, and what they may know."""
+    rows = []
+    for name, policy in POLICIES.items():
+        options = {key: list(value) if isinstance(value, tuple) else value for key, value in policy.options.items()}
+        listed = ", ".join(f"`{key}: {value}`" for key, value in options.items())
+        rows.append([f"`{name}`", policy.summary, listed, policy.knows])
+    return table(["name", "rule", "options", "knows"], rows) + _POLICIES
+
+
 def keys() -> str:
     """Configuration keys, section by section."""
     parts = []
@@ -220,7 +237,7 @@ def reference() -> str:
         "Features": features(),
         "Action maps": others("actions"),
         "Rewards": others("rewards"),
-        "Policies": others("policies"),
+        "Policies": policies(),
         "Tariff plans": others("tariffs"),
         "Configuration keys": keys(),
     }

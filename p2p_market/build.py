@@ -15,9 +15,12 @@ from p2p_market.auction.rules import AuctionRules
 from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
+from p2p_market.devices import DEVICES, Device
+from p2p_market.devices.base import assign
 from p2p_market.errors import ConfigError, DataError, MechanismError
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
+from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.rewards import Reward
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
@@ -30,7 +33,7 @@ _DEFAULT_HOUSEHOLDS = 20
 _LEAST_SYNTHETIC_HOMES = 50
 
 # Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
-_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM = range(3)
+_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM = range(4)
 
 
 def load_data(config: Config) -> DataContainer:
@@ -127,11 +130,14 @@ def build_controller(
         window=window,
         reference_power_kw=config.scenario.reference_power_kw,
         energy_unit=config.market.energy_unit_wh / 1000.0,
+        devices=build_devices(config, street, container.interval_minutes / 60.0),
     )
     if horizon is None:
         horizon = episode_length(config, container)
     window.starts(horizon)  # an episode that does not fit the data is an error now, not at the first reset
-    reward = Reward(config.reward.name, scale=config.reward.scale, weights=config.reward.weights)
+    reward = Reward(
+        config.reward.name, scale=config.reward.scale, weights=config.reward.weights, has_devices=bool(scenario.fleet)
+    )
     return AuctionController(
         AuctionModel(scenario, MarketOperator(build_rules(config, street.num_households), audit=config.market.audit)),
         reward,
@@ -140,6 +146,7 @@ def build_controller(
         horizon=horizon,
         num_markets=num_markets,
         view=AuctionView(),
+        storage_rule=STORAGE_RULES[config.population.storage],
     )
 
 
@@ -203,6 +210,24 @@ def build_street(section: StreetSection, container: DataContainer, seed: int) ->
     return Street(_roles_of(section, has_pv[profile], rng), profile, section.pv_capacity_kw)
 
 
+def build_devices(config: Config, street: Street, interval_hours: float) -> dict[str, Device]:
+    """Give households their devices: who has one, and of which design, is decided by the seed."""
+    units_per_kwh = round(1000.0 / config.market.energy_unit_wh)
+    devices: dict[str, Device] = {}
+    for kind, given in config.devices.items():
+        entry = DEVICES[kind]
+        designs = [entry.design.of(design) for design in given]
+        # by name, so that other kinds do not change who has one
+        rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_DEVICE_STREAM, *kind.encode())))
+        try:
+            design_of = assign(designs, street.is_prosumer, rng)
+        except ConfigError as error:
+            raise ConfigError(f"devices.{kind}: {error}") from None
+        if (design_of >= 0).any():
+            devices[kind] = entry.build(designs, design_of, interval_hours, units_per_kwh)
+    return devices
+
+
 def build_population(
     config: Config, num_households: int, learners_follow: str | Mapping[str, float] | None = None
 ) -> Population:
@@ -221,7 +246,11 @@ def build_population(
     if learners_follow is not None:
         scripted = _join(scripted, _share_out(learners_follow, learners, rng, "run.policy"))
         learners = np.empty(0, dtype=np.int64)
-    return Population(learners, tuple((POLICIES[name], slots) for name, slots in scripted.items()))
+    groups = [
+        (POLICIES[name].with_options(name, config.population.options.get(name, {})), slots)
+        for name, slots in scripted.items()
+    ]
+    return Population(learners, tuple(groups))
 
 
 def episode_length(config: Config, container: DataContainer) -> int:

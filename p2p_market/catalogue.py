@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from p2p_market.auction.mechanisms import MECHANISMS
+from p2p_market.devices import DEVICES
 from p2p_market.policies import POLICIES
+from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.registry import Registry
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.actions import ACTION_MAPS
@@ -22,5 +24,7 @@ def registries() -> dict[str, Registry[Any]]:
         "actions": ACTION_MAPS,
         "rewards": REWARDS,
         "policies": POLICIES,
+        "storage": STORAGE_RULES,
+        "devices": DEVICES,
         "tariffs": TARIFFS,
     }

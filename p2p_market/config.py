@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from p2p_market.data.calendar import to_minute
-from p2p_market.errors import UnknownNameError
+from p2p_market.errors import P2PMarketError, UnknownNameError
 
 
 def _registered(module: str, registry: str) -> Callable[[str], str]:
@@ -62,6 +62,7 @@ def _number_as_text(value: Any) -> Any:
 
 MechanismName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
 PolicyName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies", "POLICIES"))]
+StorageRuleName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies.storage", "STORAGE_RULES"))]
 RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.rewards", "REWARDS"))]
 ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -152,6 +153,14 @@ class TableData(Section):
 DataSection: TypeAlias = Annotated[SyntheticData | AusgridData | TableData, Field(discriminator="source")]
 
 
+def _as_designs(value: Any) -> Any:
+    """Take one design as a list of one."""
+    return [value] if isinstance(value, dict) else value
+
+
+Designs: TypeAlias = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_as_designs)]
+
+
 class StreetSection(Section):
     """The street: how many households, which, and who has PV."""
 
@@ -176,6 +185,18 @@ class TariffSection(Section):
     plan: PathText | dict[PathText, float] = Field(
         "agl_time_of_use", description="a plan's name, a YAML file, or a mix {plan: share}"
     )
+
+
+def _devices_that_can_be(devices: dict[str, tuple[dict[str, Any], ...]]) -> dict[str, tuple[dict[str, Any], ...]]:
+    known = importlib.import_module("p2p_market.devices").DEVICES
+    for kind, designs in devices.items():
+        for number, design in enumerate(designs):
+            try:
+                known[kind].design.of(design)
+            except P2PMarketError as error:
+                place = f"{kind}[{number}]" if len(designs) > 1 else kind
+                raise ValueError(f"{place}: {error}") from None
+    return devices
 
 
 class MarketSection(Section):
@@ -259,6 +280,17 @@ class PopulationSection(Section):
     scripted: PolicyName | dict[PolicyName, float] = Field(
         "truthful", description="policy of the others, or a mix {policy: share}"
     )
+    storage: StorageRuleName = Field("idle", description="what batteries do that no learner steers")
+    options: dict[PolicyName, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="options of policies, by policy, e.g. {linear: {slope: 0.2}}; they hold for run.policy too",
+    )
+
+    @model_validator(mode="after")
+    def _options_that_policies_take(self) -> PopulationSection:
+        for name, options in self.options.items():
+            importlib.import_module("p2p_market.policies").POLICIES[name].with_options(name, options)
+        return self
 
 
 class RunSection(Section):
@@ -282,6 +314,10 @@ class Config(Section):
     data: DataSection = SyntheticData()
     street: StreetSection = StreetSection()
     tariff: TariffSection = TariffSection()
+    devices: Annotated[dict[str, Designs], AfterValidator(_devices_that_can_be)] = Field(
+        default_factory=dict,
+        description="devices by kind, a design or a list of designs each, e.g. {battery: {share: 0.5, power_kw: 3}}",
+    )
     market: MarketSection = MarketSection()
     scenario: ScenarioSection = ScenarioSection()
     reward: RewardSection = RewardSection()

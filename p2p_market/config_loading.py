@@ -216,6 +216,7 @@ def _is_free_mapping(key: str) -> bool:
         "tariff.plan",
         "reward.weights",
         "population.scripted",
+        "population.options",
         "run.policy",
         "data.options",
     )

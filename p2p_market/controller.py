@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2p_market.auction.operator import LearnedBids, ScriptedBids
+from p2p_market.auction.operator import LearnedBids
 from p2p_market.checks import as_numbers, whole_number
+from p2p_market.devices.battery import Batteries
+from p2p_market.devices.fleet import Dispatch, Requests
 from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
-from p2p_market.policies import BidView, Policy
+from p2p_market.policies import Followers, Policy
+from p2p_market.policies.storage import StorageRule, StorageView, idle
 from p2p_market.randomness import MarketStreams, UniformBlocks
 from p2p_market.rewards import Reward
 from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
@@ -40,6 +43,7 @@ class StepResult:
     reward_parts: Mapping[str, FloatArray]  # (B, L) [$]
     truncated: BoolArray  # (B,) the horizon is reached
     transition: Transition
+    device_infos: Mapping[str, FloatArray]  # (B, L) what a device cost [$] and what it could not do [kWh]
 
 
 class AuctionController:
@@ -61,6 +65,8 @@ class AuctionController:
         Size of the batch ``B``.
     view
         What `run_render` draws with.
+    storage_rule
+        What batteries do that no learner steers.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class AuctionController:
         horizon: int,
         num_markets: int = 1,
         view: AuctionView | None = None,
+        storage_rule: StorageRule = idle,
     ) -> None:
         num_markets = whole_number("the number of markets", num_markets, 1)
         self.model = model
@@ -80,6 +87,7 @@ class AuctionController:
         self.view = view
         self.names = tuple(names)
         self.population = population
+        self.storage_rule = storage_rule
         self.num_markets = num_markets
         self._horizon = horizon
         self._episode_length = np.full(num_markets, horizon, dtype=np.int64)
@@ -92,8 +100,8 @@ class AuctionController:
         self.num_learners = len(population.learners)
         self._learner_index = None if self.num_learners == num_households else population.learners
         self._streams = MarketStreams(None, num_markets)
-        self._policy_draws: UniformBlocks | None = None
         self._lots: UniformBlocks | None = None
+        self.followers = Followers(population.scripted, model.operator.rules, num_markets, num_households)
         self._state: MarketState | None = None
         self.transition: Transition | None = None
 
@@ -173,17 +181,19 @@ class AuctionController:
                     "reset(seed=..., mask=...): a seed reseeds all markets; reset them all, or leave it out"
                 )
             self._streams = MarketStreams(seed, self.num_markets)
-            self._policy_draws = self._lots = None
+            self._lots = None
         scenario, generators = self.model.scenario, self._streams["episode"]
         if mask is None or self._state is None:
             draw = scenario.draw_episode(generators, self.horizon)
             self._state = self.model.reset(draw)
             self.transition = None
             self._episode_length[:] = self._horizon
+            self.followers.reset(self._streams, reseeded=seed is not None)
         elif mask.any():
             chosen = [generators[market] for market in np.flatnonzero(mask).tolist()]
             self._state = self.model.reset(scenario.draw_episode(chosen, self.horizon), mask, self._state)
             self._episode_length[mask] = self._horizon
+            self.followers.reset(self._streams, mask, reseeded=seed is not None)
 
     def observe(self, out: Float32Array | None = None) -> tuple[Float32Array, IntArray]:
         """Observations of the learners ``(B, L, F)`` and how many values were clipped in each ``(B, L)``."""
@@ -209,12 +219,16 @@ class AuctionController:
             For a wrong shape or a value that is not a number; the state is as before.
         """
         state = self.state
-        learned = self._decode(actions)
+        learned, requests = self._decode(actions)
         lots = self._draw_lots(state)
-        next_state, transition = self.model.run_auction(state, learned, self._scripted_bids(state), lots)
+        ends = state.elapsed + 1 >= self._episode_length
+        acting, dispatch = self.model.move_devices(state, self._all_requests(state, requests), ends)
+        bids = self.followers.bid(acting)
+        next_state, transition = self.model.run_auction(acting, learned, bids, lots, dispatch)
         self._state, self.transition = next_state, transition
+        self.followers.learn(transition, next_state)
         rewards, parts = self.get_reward()
-        return StepResult(rewards, parts, next_state.elapsed >= self._episode_length, transition)
+        return StepResult(rewards, parts, ends, transition, self._device_infos(dispatch))
 
     def get_reward(self) -> tuple[FloatArray, Mapping[str, FloatArray]]:
         """Reward of the learners ``(B, L)`` for the last interval, and its named parts [$]."""
@@ -236,11 +250,34 @@ class AuctionController:
             raise EpisodeError("this controller has no view to draw with")
         return self.view.render(self, mode)
 
-    def _decode(self, actions: AnyArray | None) -> LearnedBids | None:
+    @property
+    def info_names(self) -> tuple[str, ...]:
+        """What infos hold beside bill, fill and clipped features: the parts of the reward, and what devices did."""
+        return self.reward.part_names + ("device_cost", "cut_request") * bool(self.model.scenario.fleet)
+
+    def _device_infos(self, dispatch: Dispatch | None) -> Mapping[str, FloatArray]:
+        if dispatch is None:
+            return {}
+        return {"device_cost": self.of_learners(dispatch.cost), "cut_request": self.of_learners(dispatch.cut)}
+
+    def _all_requests(self, state: MarketState, learned: Requests) -> Requests:
+        """What is asked of the devices, by kind ``(B, N)``: what learners choose, and the storage rule elsewhere."""
+        batteries = self.model.scenario.fleet.devices.get("battery")
+        requests: dict[str, FloatArray] = {}
+        if isinstance(batteries, Batteries) and self.storage_rule is not idle:
+            wanted = self.storage_rule(StorageView.of(state, self.model.scenario, batteries))
+            requests["battery"] = batteries.request(wanted)
+        if self._learner_index is None:
+            return {**requests, **learned}
+        for kind, values in learned.items():
+            requests.setdefault(kind, np.zeros(self.get_size()))[:, self._learner_index] = values
+        return requests
+
+    def _decode(self, actions: AnyArray | None) -> tuple[LearnedBids | None, Requests]:
         action_map = self.model.scenario.action_map
         expected = (self.num_markets, self.num_learners, len(action_map.components))
         if self.num_learners == 0:
-            return None
+            return None, {}
         if actions is None:
             raise ActionError(f"no actions were given; expected an array of shape {expected}")
         values = as_numbers("actions are", actions)
@@ -257,24 +294,8 @@ class AuctionController:
             )
         inside = values.clip(-1.0, 1.0)
         closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
-        return LearnedBids(*action_map.decode(inside), self._learner_index, closing)
-
-    def _scripted_bids(self, state: MarketState) -> list[ScriptedBids]:
-        if not self.population.scripted:
-            return []
-        num_households, rounds = self.get_size()[1], self.operator.rules.rounds
-        draws: FloatArray | None = None
-        if any(policy.uses_random_numbers for policy, _ in self.population.scripted):
-            if self._policy_draws is None:
-                self._policy_draws = UniformBlocks(self._streams["policy"], rounds * num_households)
-            draws = self._policy_draws.draw(state.elapsed)
-        bids = []
-        for number in range(rounds):
-            own = None if draws is None else draws[:, number * num_households : (number + 1) * num_households]
-            for policy, slots in self.population.scripted:
-                view = BidView.of(state, slots, own if policy.uses_random_numbers else None, number, rounds)
-                bids.append(ScriptedBids(*policy.bid(view), slots, number))
-        return bids
+        requests = {} if action_map.decode_devices is None else action_map.decode_devices(inside)
+        return LearnedBids(*action_map.decode(inside), self._learner_index, closing), requests
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:

@@ -156,7 +156,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         self.agents = self.possible_agents[:]
         observations, clipped = self.controller.observe()
         nothing = [0.0] * len(self.agents)
-        parts = dict.fromkeys(self.controller.reward.rule.part_names, nothing)
+        parts = dict.fromkeys(self.controller.info_names, nothing)
         infos = self._infos(nothing, nothing, clipped[0].tolist(), parts)
         if self.render_mode == "human":
             self.render()
@@ -205,7 +205,11 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
                 of_learners(transition.settlement.bill)[0].tolist(),
                 of_learners(transition.clearing.filled)[0].tolist(),
                 clipped[0].tolist(),
-                {name: values[0].tolist() for name, values in result.reward_parts.items()},
+                {
+                    name: values[0].tolist()
+                    for infos in (result.reward_parts, result.device_infos)
+                    for name, values in infos.items()
+                },
             ),
         )
         if truncated:

@@ -80,7 +80,7 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
         start=start,
         learners_follow=config.run.policy,
     )
-    recorder = Recorder(horizon, *controller.get_size())
+    recorder = Recorder(horizon, *controller.get_size(), controller.model.scenario.fleet.devices)
     trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
     controller.reset(seed=config.seed)
     for interval in range(horizon):

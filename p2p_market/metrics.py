@@ -1,6 +1,8 @@
 r"""Key figures of a market, in formulas over recorded columns.
 
-Community cost is what leaves the street: :math:`\sum \text{bills} - \text{operator surplus}`. Gains from trade value
+Community cost is what leaves the street, wear and missed comfort of devices included:
+:math:`\sum \text{bills} + \text{device cost} - \text{operator surplus}`. What it is compared with is the grid alone,
+devices left to themselves. Gains from trade value
 every traded kWh at its owner's own tariff, the retail price where it is bought and the feed-in price where it is sold:
 :math:`G = \sum_i \lambda_i q_i` with :math:`q_i > 0` bought. With the same dispatch on the grid as a baseline,
 
@@ -72,12 +74,16 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
     per_market = {name: values.sum(axis=(0, 2)) for name, values in households.items() if name.endswith(_SUMMABLE)}
     totals = {name: float(values.mean()) for name, values in per_market.items()}
     market_totals = {name: float(markets[name].sum(axis=0).mean()) for name in markets if name.endswith(_SUMMABLE)}
-    saving = (households["grid_only_bill_dollars"] - households["bill_dollars"]).sum(axis=0)
+    nothing = np.zeros(1)
+    default_bill = households.get("default_bill_dollars", households["grid_only_bill_dollars"])
+    saving = (default_bill - households["bill_dollars"] - households.get("device_cost_dollars", nothing)).sum(axis=0)
+    default_cost = totals.get("default_bill_dollars", totals["grid_only_bill_dollars"])
     traded, price = markets["traded_kwh"], markets["price_dollars_per_kwh"]
     turnover = float(np.where(traded > 0.0, price * traded, 0.0).sum())
     grid_import = households["grid_import_kwh"].sum(axis=2)
     grid_export = households["grid_export_kwh"].sum(axis=2)
     bills, surplus = totals["bill_dollars"], market_totals["operator_surplus_dollars"]
+    cost = bills + totals.get("device_cost_dollars", 0.0) - surplus
     return {
         "demand_kwh": totals["demand_kwh"],
         "pv_kwh": totals["pv_kwh"],
@@ -85,9 +91,9 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
         "grid_import_kwh": totals["grid_import_kwh"],
         "grid_export_kwh": totals["grid_export_kwh"],
         "bills_dollars": bills,
-        "community_cost_dollars": bills - surplus,
-        "grid_only_cost_dollars": totals["grid_only_bill_dollars"],
-        "community_saving_dollars": totals["grid_only_bill_dollars"] - (bills - surplus),
+        "community_cost_dollars": cost,
+        "grid_only_cost_dollars": default_cost,
+        "community_saving_dollars": default_cost - cost,
         "saving_mean_dollars": float(saving.mean()),
         "saving_worst_dollars": float(saving.min()),
         "saving_best_dollars": float(saving.max()),
@@ -101,7 +107,22 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
         "allocative_efficiency": _ratio(float(gains.achieved.sum()), float(gains.best.sum())),
         "operator_surplus_dollars": surplus,
         "network_payment_dollars": market_totals["network_payment_dollars"],
+        **_of_devices(recorder, totals),
     }
+
+
+def _of_devices(recorder: Recorder, totals: Mapping[str, float]) -> dict[str, float]:
+    if not recorder.devices:
+        return {}
+    cost, same_dispatch = totals["device_cost_dollars"], totals["grid_only_bill_dollars"]
+    figures = {
+        "trading_gain_dollars": same_dispatch - totals["bill_dollars"],
+        "flexibility_gain_dollars": totals["default_bill_dollars"] - same_dispatch - cost,
+        "device_cost_dollars": cost,
+    }
+    for kind, device in recorder.devices.items():
+        figures |= device.key_figures(recorder.households[f"{kind}_kwh"])
+    return figures
 
 
 _SUMMABLE = ("_kwh", "_dollars")

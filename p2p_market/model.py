@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ from p2p_market.auction.context import AuctionContext
 from p2p_market.auction.operator import LearnedBids, MarketOperator, ScriptedBids, Settlement
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rounds import join_rounds, orders_of_households
+from p2p_market.devices.fleet import Dispatch, FleetState, Requests
 from p2p_market.scenario.scenario import AuctionScenario, EpisodeDraw
 from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
 
@@ -37,18 +40,28 @@ class MarketState:
     published_price: FloatArray  # (B,) [$/kWh] of the last interval, 0 without trade
     published_position: FloatArray  # (B,) the same as a position -1 ... 1 in its own band, 0 without trade
     traded: FloatArray  # (B,) [kWh] of the last interval
+    devices: FleetState = field(default_factory=dict)  # by kind of device
 
 
 @dataclass(frozen=True, eq=False)
 class Transition:
     """Everything that one interval brought, for rewards, records and views."""
 
-    before: MarketState
+    before: MarketState  # with the net load that was metered: with the devices, as they moved
     context: AuctionContext
     orders: Orders
     clearing: Clearing
     settlement: Settlement
     mean_price: FloatArray  # (B,) [$/kWh] mean price of the traded energy before fees; nan without trade
+    dispatch: Dispatch | None = None  # what the devices did, on a street that has any
+
+    @cached_property
+    def default_bill(self) -> FloatArray:
+        """``(B, N)`` [$] bill with the grid alone and with devices that nobody steers."""
+        if self.dispatch is None:
+            return self.settlement.grid_only_bill
+        net_load = self.dispatch.default_net_load
+        return np.where(net_load > 0.0, self.before.retail_price, self.before.feed_in_price) * net_load
 
 
 class AuctionModel:
@@ -89,7 +102,8 @@ class AuctionModel:
             num_markets = len(draw.row)
             nothing = np.zeros(num_markets)
             elapsed = np.zeros(num_markets, dtype=np.int64)
-            return self._read(draw.row, elapsed, draw.profile, nothing, nothing, nothing)
+            devices = self.scenario.fleet.start(num_markets)
+            return self._read(draw.row, elapsed, draw.profile, nothing, nothing, nothing, devices)
         row, profile = previous.row.copy(), previous.profile.copy()
         row[mask], profile[mask] = draw.row, draw.profile
         keep = ~mask
@@ -100,7 +114,34 @@ class AuctionModel:
             previous.published_price * keep,
             previous.published_position * keep,
             previous.traded * keep,
+            self.scenario.fleet.restart(previous.devices, mask),
         )
+
+    def move_devices(
+        self, state: MarketState, requests: Requests, ends: BoolArray
+    ) -> tuple[MarketState, Dispatch | None]:
+        """Move the devices: the state in which households then bid, and what the devices did.
+
+        Parameters
+        ----------
+        state
+            State before the interval.
+        requests
+            What is asked of the devices, by kind, ``(B, N)`` each.
+        ends
+            ``(B,)`` markets whose episode ends with this interval.
+
+        Returns
+        -------
+        tuple
+            The state with the net load that is then metered, and the dispatch; on a street without devices the state
+            as it is, and ``None``.
+        """
+        fleet = self.scenario.fleet
+        if not fleet:
+            return state, None
+        dispatch = fleet.move(state.devices, requests, state.net_load, ends)
+        return dataclasses.replace(state, net_load=dispatch.net_load), dispatch
 
     def run_auction(
         self,
@@ -108,17 +149,20 @@ class AuctionModel:
         learned: LearnedBids | None,
         scripted: Sequence[ScriptedBids] = (),
         draws: FloatArray | None = None,
+        dispatch: Dispatch | None = None,
     ) -> tuple[MarketState, Transition]:
         """Play one interval: collect bids, clear, settle, and move on.
 
         Parameters
         ----------
         state
-            State before the interval.
+            State in which households bid, see `move_devices`.
         learned, scripted
             Bids that together cover every household.
         draws
             ``(B, N)`` random numbers for rules that draw lots, ``(B, R * N)`` with ``R`` bidding rounds.
+        dispatch
+            What the devices did, where there are any.
 
         Returns
         -------
@@ -138,11 +182,14 @@ class AuctionModel:
         settlement = operator.settle(context, state.net_load, clearing)
         has_price = clearing.traded > 0.0
         mean_price = _mean_price(clearing, has_price)
-        transition = Transition(state, context, orders, clearing, settlement, mean_price)
+        transition = Transition(state, context, orders, clearing, settlement, mean_price, dispatch)
 
         price = np.where(has_price, mean_price, 0.0)
         position = _position_in_band(price, state.price_low, state.price_high, has_price)
-        following = self._read(state.row + 1, state.elapsed + 1, state.profile, price, position, clearing.traded)
+        devices = state.devices if dispatch is None else dispatch.states
+        following = self._read(
+            state.row + 1, state.elapsed + 1, state.profile, price, position, clearing.traded, devices
+        )
         return following, transition
 
     def get_state(self, state: MarketState) -> Float32Array:
@@ -158,6 +205,7 @@ class AuctionModel:
         published_price: FloatArray,
         published_position: FloatArray,
         traded: FloatArray,
+        devices: FleetState,
     ) -> MarketState:
         demand, pv, net_load = self.scenario.read_meters(row, profile)
         retail_price, feed_in_price, price_low, price_high = self.scenario.read_tariffs(row)
@@ -175,6 +223,7 @@ class AuctionModel:
             published_price=published_price,
             published_position=published_position,
             traded=traded,
+            devices=devices,
         )
 
 

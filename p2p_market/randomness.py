@@ -6,8 +6,9 @@ import numpy as np
 
 from p2p_market.types import FloatArray, IntArray
 
-STREAMS = ("episode", "policy", "lots")
-"""Named streams of every market: which days and households, what scripted bidders draw, how lots fall."""
+STREAMS = ("episode", "policy", "lots", "temperament")
+"""Named streams of every market: which days and households, what scripted bidders draw, how lots fall, and what
+scripted bidders are like, which is drawn once an episode."""
 
 _BLOCK = 48
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from p2p_market.devices import DEVICES, Device
 from p2p_market.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from p2p_market.devices.fleet import Dispatch
     from p2p_market.model import Transition
 
 HOUSEHOLD_COLUMNS = (
@@ -27,6 +31,7 @@ HOUSEHOLD_COLUMNS = (
     "bill_dollars",
     "grid_only_bill_dollars",
 )
+DEVICE_COLUMNS = ("default_bill_dollars", "device_cost_dollars")  # and what `device_columns` says of each kind
 MARKET_COLUMNS = (
     "traded_kwh",
     "price_dollars_per_kwh",
@@ -38,6 +43,11 @@ MARKET_COLUMNS = (
 )
 
 
+def device_columns(kind: str) -> tuple[str, ...]:
+    """Further columns of a household for a kind of device: its energy, and what the registry says is recorded."""
+    return (f"{kind}_kwh", *DEVICES[kind].recorded)
+
+
 class Recorder:
     """Columns of ``T`` intervals, ``B`` markets and ``N`` households.
 
@@ -45,6 +55,8 @@ class Recorder:
     ----------
     num_intervals, num_markets, num_households
         ``T``, ``B`` and ``N``.
+    devices
+        The street's devices by kind; with any, `DEVICE_COLUMNS` and those of each kind are recorded too.
 
     Attributes
     ----------
@@ -60,11 +72,19 @@ class Recorder:
         Intervals so far.
     """
 
-    def __init__(self, num_intervals: int, num_markets: int, num_households: int) -> None:
+    def __init__(
+        self,
+        num_intervals: int,
+        num_markets: int,
+        num_households: int,
+        devices: Mapping[str, Device] = MappingProxyType({}),
+    ) -> None:
         shape = (num_intervals, num_markets)
-        self.households: dict[str, FloatArray] = {
-            name: np.zeros((*shape, num_households)) for name in HOUSEHOLD_COLUMNS
-        }
+        self.devices = devices
+        names = list(HOUSEHOLD_COLUMNS)
+        if devices:
+            names += [*DEVICE_COLUMNS, *(name for kind in devices for name in device_columns(kind))]
+        self.households: dict[str, FloatArray] = {name: np.zeros((*shape, num_households)) for name in names}
         self.markets: dict[str, FloatArray] = {name: np.zeros(shape) for name in MARKET_COLUMNS}
         self.row: IntArray = np.zeros(shape, dtype=np.int64)
         self.profile: IntArray = np.zeros((num_markets, num_households), dtype=np.int64)
@@ -105,4 +125,15 @@ class Recorder:
             ("grid_payment_dollars", clearing.grid_payment),
         ):
             self.markets[name][t] = column
+        if transition.dispatch is not None:
+            self._record_devices(t, transition, transition.dispatch)
         self.num_recorded = t + 1
+
+    def _record_devices(self, t: int, transition: Transition, dispatch: Dispatch) -> None:
+        self.households["default_bill_dollars"][t] = transition.default_bill
+        self.households["device_cost_dollars"][t] = dispatch.cost
+        for kind, move in dispatch.moves.items():
+            self.households[f"{kind}_kwh"][t] = move.energy
+            for name in DEVICES[kind].recorded:
+                feature = DEVICES[kind].features[name]
+                self.households[name][t] = feature.read(self.devices[kind], move.state, 1.0)

@@ -18,6 +18,7 @@ from p2p_market.config_loading import dump_config
 from p2p_market.errors import MissingExtraError
 from p2p_market.metrics import Gains, key_figures
 from p2p_market.output import check_output, staged
+from p2p_market.recorder import DEVICE_COLUMNS
 from p2p_market.types import AnyArray
 
 if TYPE_CHECKING:
@@ -54,13 +55,23 @@ class RunResults:
     trades: pl.DataFrame | None = None
 
     @property
+    def _saving(self) -> pl.Expr:
+        if "default_bill_dollars" not in self.households.columns:
+            return pl.col("grid_only_bill_dollars") - pl.col("bill_dollars")
+        return pl.col("default_bill_dollars") - pl.col("bill_dollars") - pl.col("device_cost_dollars")
+
+    @property
     def household_totals(self) -> pl.DataFrame:
-        """A row a market and household: energy and money over the run, and the saving against the grid alone."""
+        """A row a market and household: energy and money over the run, and the saving.
+
+        That is against the bill with the grid alone, and with devices that nobody steers where there are any, whose
+        wear and missed comfort it bears.
+        """
         energy_and_money = pl.selectors.ends_with("_kwh", "_dollars") - pl.selectors.contains("_per_")
         return (
             self.households.group_by("market", "household", "role", maintain_order=True)
             .agg(energy_and_money.sum())
-            .with_columns(saving_dollars=pl.col("grid_only_bill_dollars") - pl.col("bill_dollars"))
+            .with_columns(saving_dollars=self._saving)
         )
 
     def write(self, folder: str | Path) -> Path:
@@ -112,14 +123,9 @@ def frames_of(
 
     columns = recorder.households
     intervals: dict[str, AnyArray] = {"market": market, "start": start.astype("datetime64[ms]")}
-    for name in (
-        "demand_kwh",
-        "pv_kwh",
-        "grid_import_kwh",
-        "grid_export_kwh",
-        "bill_dollars",
-        "grid_only_bill_dollars",
-    ):
+    summed = ("demand_kwh", "pv_kwh", "grid_import_kwh", "grid_export_kwh", "bill_dollars", "grid_only_bill_dollars")
+    of_devices = (*DEVICE_COLUMNS, *(f"{kind}_kwh" for kind in recorder.devices)) if recorder.devices else ()
+    for name in (*summed, *of_devices):
         intervals[name] = columns[name].sum(axis=2).reshape(-1)
     for name, values in recorder.markets.items():
         intervals[name] = values.reshape(-1)

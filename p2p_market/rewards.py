@@ -14,7 +14,17 @@ from p2p_market.registry import Registry
 from p2p_market.types import FloatArray
 
 _OTHER_INFOS = frozenset(
-    {"bill", "filled", "clipped_features", "clearing_price", "traded", "final_obs", "_final_obs"}
+    {
+        "bill",
+        "filled",
+        "clipped_features",
+        "clearing_price",
+        "traded",
+        "final_obs",
+        "_final_obs",
+        "device_cost",
+        "cut_request",
+    }
 )  # beside the parts of a reward, in either environment
 
 
@@ -30,9 +40,10 @@ class RewardRule:
 
     parts: Callable[[Transition], Mapping[str, FloatArray]]
     part_names: tuple[str, ...]
+    flexible_part_names: tuple[str, ...] = ()  # further parts, on streets with devices
 
     def __post_init__(self) -> None:
-        taken = sorted(_OTHER_INFOS.intersection(self.part_names))
+        taken = sorted(_OTHER_INFOS.intersection(self.part_names + self.flexible_part_names))
         if taken:
             raise ValueError(f"reward part {taken[0]!r}: infos hold something else by this name; choose another")
 
@@ -43,26 +54,32 @@ class RewardRule:
 
 
 def bill_saving(transition: Transition) -> Mapping[str, FloatArray]:
-    """Saving against the bill of the grid alone.
+    """Saving against the bill of the grid alone, devices left to themselves.
 
-    One part, ``trading_gain``: what the metered net load costs with the grid alone less what it cost with the market.
+    ``trading_gain``: what the metered net load costs with the grid alone less what it cost with the market. On a street
+    with devices also ``flexibility_gain``: what the net load of devices that nobody steers costs with the grid alone,
+    less what the metered one does, less wear and comfort.
     """
-    settlement = transition.settlement
-    return {"trading_gain": settlement.grid_only_bill - settlement.bill}
+    settlement, dispatch = transition.settlement, transition.dispatch
+    gains = {"trading_gain": settlement.grid_only_bill - settlement.bill}
+    if dispatch is not None:
+        gains["flexibility_gain"] = transition.default_bill - settlement.grid_only_bill - dispatch.cost
+    return gains
 
 
 def negative_cost(transition: Transition) -> Mapping[str, FloatArray]:
-    """Bill of the interval, with the sign changed.
+    """Bill of the interval and what devices cost in it, wear and comfort, with the sign changed.
 
     One part of the same name.
     """
-    return {"negative_cost": -transition.settlement.bill}
+    bill, dispatch = transition.settlement.bill, transition.dispatch
+    return {"negative_cost": -bill if dispatch is None else -(bill + dispatch.cost)}
 
 
 REWARDS: Registry[RewardRule] = Registry(
     "reward",
     {
-        "bill_saving": RewardRule(bill_saving, ("trading_gain",)),
+        "bill_saving": RewardRule(bill_saving, ("trading_gain",), ("flexibility_gain",)),
         "negative_cost": RewardRule(negative_cost, ("negative_cost",)),
     },
 )
@@ -79,6 +96,8 @@ class Reward:
         Factor from dollars to reward, so that learners see numbers of order 1; reported results stay in dollars.
     weights
         Weight of each named part; parts that are not named weigh 1.
+    has_devices
+        Whether the street has devices.
 
     Raises
     ------
@@ -87,17 +106,23 @@ class Reward:
     """
 
     def __init__(
-        self, name: str = "bill_saving", *, scale: float = 1.0, weights: Mapping[str, float] | None = None
+        self,
+        name: str = "bill_saving",
+        *,
+        scale: float = 1.0,
+        weights: Mapping[str, float] | None = None,
+        has_devices: bool = False,
     ) -> None:
         self.rule = REWARDS[name]
+        self.part_names = self.rule.part_names + self.rule.flexible_part_names * has_devices
         self.name = name
         self.scale = float(scale)
         self.weights = dict(weights or {})
         for part in self.weights:
-            if part not in self.rule.part_names:
-                known = ", ".join(self.rule.part_names)
+            if part not in self.part_names:
+                known = ", ".join(self.part_names)
                 raise ConfigError(
-                    f"reward {name!r} has no part {part!r}{suggest(part, self.rule.part_names)}; its parts are: {known}"
+                    f"reward {name!r} has no part {part!r}{suggest(part, self.part_names)}; its parts are: {known}"
                 )
         if not np.isfinite(self.scale):
             raise ConfigError(f"the reward's scale is {scale!r}; expected a finite number")

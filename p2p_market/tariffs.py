@@ -92,6 +92,19 @@ class TariffSchedule:
         high: FloatArray = self.retail.max(axis=1)
         return high
 
+    def retail_of_day(self, calendar: Calendar) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest retail price of the day that each interval is of, ``(T, P)`` [$/kWh] each."""
+        _, first, day = np.unique(calendar.day, return_index=True, return_inverse=True)
+        lowest, highest = (by.reduceat(self.retail, first, axis=0)[day] for by in (np.minimum, np.maximum))
+        return lowest, highest
+
+    def off_peak_price(self, calendar: Calendar) -> FloatArray:
+        """``(N,)`` [$/kWh] each household's lowest retail price of a day, mean over the days of the calendar."""
+        lowest, _ = self.retail_of_day(calendar)
+        _, first = np.unique(calendar.day, return_index=True)
+        price: FloatArray = lowest[first].mean(axis=0)[self.plan]
+        return price
+
     def prices(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return every household's retail and feed-in price in the intervals `rows`.
 

@@ -148,6 +148,7 @@ class AuctionVectorEnv:
             "clearing_price": transition.clearing.clearing_price,
             "traded": transition.clearing.traded,
             **result.reward_parts,
+            **result.device_infos,
         }
         if ended.any():
             infos["final_obs"] = self.controller.observe()[0]

@@ -83,7 +83,10 @@ WRONG_OVERRIDES: list[tuple[dict[Any, Any], str]] = [
         {"population.scripted": {"truthfull": 1}},
         "population.scripted.truthfull: given 'truthfull'; unknown policy 'truthfull'; did you mean 'truthful'?",
     ),
-    ({"run.policy": "zi"}, "run.policy: given 'zi'; unknown policy 'zi'; known: grid_only, truthful"),
+    (
+        {"run.policy": "zi"},
+        "run.policy: given 'zi'; unknown policy 'zi'; did you mean 'zip'?; known: adaptive",
+    ),
     # times
     ({"episode.start": 2012}, "episode.start: given 2012; expected 'random', or time 2012 is not a date or time"),
     ({"episode.start": "soon"}, "time 'soon' is not a date or time; write it as '2012-07-01' or '2012-07-01 13:30'"),

@@ -16,6 +16,7 @@ from p2p_market.config_loading import load_config
 from p2p_market.controller import AuctionController
 from p2p_market.data.calendar import Calendar
 from p2p_market.data.container import DataContainer
+from p2p_market.devices.fleet import Dispatch
 from p2p_market.model import Transition
 
 ORDER_BASED = [name for name, entry in MECHANISMS.items() if not entry.is_pool]
@@ -38,6 +39,21 @@ FEES: list[dict[str, float]] = [
         "network_fee_dollars_per_kwh": 0.007,
         "trading_fee_share_of_price": 0.05,
         "buyer_share_of_fees": 1.0,
+    },
+]
+DEVICES: list[dict[str, Any]] = [
+    {},
+    {},
+    {"battery": {"owners": "all", "capacity_kwh": 4.0, "power_kw": 3.0, "wear_dollars_per_kwh": 0.01}},
+    {
+        "battery": {  # of some, and small
+            "share": 0.6,
+            "owners": "all",
+            "capacity_kwh": 0.7,
+            "charge_efficiency": 0.8,
+            "minimum_share": 0.2,
+            "self_discharge_per_hour": 0.01,
+        }
     },
 ]
 NUM_INTERVALS = 6
@@ -111,8 +127,23 @@ def cases(
         overrides["market.rounds"] = draw(st.sampled_from([1, 2, 5]))
         if overrides["market.rounds"] > 1:
             overrides["scenario.action"] = draw(st.sampled_from(["price", "price_quantity", "price_concession"]))
+    overrides["devices"] = draw(st.sampled_from(DEVICES))
+    if overrides["devices"] and overrides["scenario.action"] != "price_concession":
+        overrides["scenario.action"] = draw(st.sampled_from(["price", "price_storage", "price_quantity_storage"]))
     num_learners = 0 if bidders else draw(st.sampled_from([num_homes, num_homes, num_homes // 2, 0]))
     return Case(demand, pv * has_pv, overrides, num_learners, draw(st.integers(0, 1000)))
+
+
+def device_energy(dispatch: Dispatch) -> np.ndarray:
+    """Energy (B, N) of all devices together."""
+    return sum((move.energy for move in dispatch.moves.values()), np.zeros_like(dispatch.net_load))
+
+
+def default_bill(transition: Transition) -> np.ndarray:
+    """Bill (B, N) with the grid alone, devices left to themselves: batteries idle."""
+    before = transition.before
+    net_load = before.demand - before.pv
+    return np.where(net_load > 0.0, before.retail_price, before.feed_in_price) * net_load
 
 
 def assert_close(actual: np.ndarray, expected: np.ndarray, size: np.ndarray | float) -> None:
@@ -129,7 +160,8 @@ def test_energy_balances(case: Case) -> None:
         volume = np.abs(before.net_load).sum(axis=1)
         assert_close(filled.sum(axis=1), np.zeros(2), volume)
         assert_close(filled + settlement.grid_import - settlement.grid_export, before.net_load, np.abs(before.net_load))
-        assert_close(before.demand - before.pv, before.net_load, before.demand + before.pv)
+        energy = np.zeros_like(before.demand) if transition.dispatch is None else device_energy(transition.dispatch)
+        assert_close(before.demand - before.pv + energy, before.net_load, before.demand + before.pv + np.abs(energy))
         assert (settlement.grid_import >= 0.0).all()
         assert (settlement.grid_export >= 0.0).all()
         assert (settlement.grid_import * settlement.grid_export == 0.0).all()
@@ -170,9 +202,12 @@ def test_money_balances(case: Case) -> None:
         network_fee = case.overrides.get("market.network_fee_dollars_per_kwh", 0.0)
         assert_close(clearing.network_payment, network_fee * clearing.traded, money)
         learners = controller.population.learners
-        saving = case.overrides["reward.scale"] * (settlement.grid_only_bill - settlement.bill)[:, learners]
+        saved = default_bill(transition) - settlement.bill
+        if transition.dispatch is not None:
+            saved = saved - transition.dispatch.cost
+        saving = case.overrides["reward.scale"] * saved[:, learners]
         assert rewards.shape == saving.shape
-        assert_close(rewards, saving, np.abs(settlement.bill[:, learners]))
+        assert_close(rewards, saving, (np.abs(settlement.bill) + np.abs(saved))[:, learners])
 
 
 @given(
@@ -196,7 +231,7 @@ def test_nobody_who_bids_truthfully_is_worse_off_than_with_the_grid(case: Case) 
 @EXAMPLES
 def test_in_a_market_of_lots_every_order_is_one_lot(case: Case) -> None:
     lot = case.overrides.setdefault("market.lot_kwh", 0.5)
-    whole = case.overrides["scenario.action"] != "price_quantity" or not case.num_learners
+    whole = "quantity" not in case.overrides["scenario.action"] or not case.num_learners
     bids_at_all = case.overrides["population.scripted"] != "grid_only" and not case.num_learners
     for _, transition, _ in case.play():
         size, need = np.abs(transition.orders.quantity), np.abs(transition.before.net_load)

@@ -30,6 +30,7 @@ LAYERS = {
     "data": 1,
     "tariff_plans": 1,
     "tariffs": 1,
+    "devices": 1,
     "scenario": 2,
     "model": 3,
     "rewards": 4,

@@ -18,7 +18,7 @@ from p2p_market.catalogue import registries
 from p2p_market.cli import main
 from p2p_market.errors import ConfigError, MechanismError, UnknownNameError
 from p2p_market.model import MarketState, Transition
-from p2p_market.policies import POLICIES, BidView, Policy
+from p2p_market.policies import POLICIES, BidView, Rule
 from p2p_market.rewards import REWARDS, RewardRule
 from p2p_market.scenario.observations import FEATURES, Feature, ObservationScales
 from p2p_market.types import FloatArray
@@ -107,7 +107,7 @@ def half_truth(view: BidView) -> tuple[FloatArray, FloatArray]:
 
 
 def test_a_policy(capsys: pytest.CaptureFixture[str]) -> None:
-    POLICIES.register("half_truth", Policy(half_truth))
+    POLICIES.register("half_truth", Rule(half_truth))
     results = p2p_market.run(num_households=6, overrides={**SMALL, "run.policy": "half_truth"})
     net_load, order = (results.households[name].to_numpy() for name in ("net_load_kwh", "order_kwh"))
     np.testing.assert_allclose(order, 0.5 * net_load, atol=0.0011)

@@ -1,4 +1,4 @@
-"""Bidders without storage and without memory."""
+"""Bidders without memory and without options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def grid_only(view: BidView) -> tuple[FloatArray, FloatArray]:
 
 def truthful(view: BidView) -> tuple[FloatArray, FloatArray]:
     """Bid what the grid would charge or pay, for the whole net load."""
-    return np.where(view.net_load > 0.0, view.retail_price, view.feed_in_price), view.net_load
+    return view.limit_price, view.net_load
 
 
 def zero_intelligence(view: BidView) -> tuple[FloatArray, FloatArray]:
@@ -30,9 +30,20 @@ def zero_intelligence(view: BidView) -> tuple[FloatArray, FloatArray]:
     .. [1] Gode, D. K., Sunder, S. (1993). Allocative efficiency of markets with zero-intelligence traders. Journal of
        Political Economy 101(1), section II.
     """
-    if view.draws is None:
-        raise AssertionError("zero_intelligence needs draws")
     buys = view.net_load > 0.0
     low = np.where(buys, view.price_low, view.feed_in_price)
     high = np.where(buys, view.retail_price, view.price_high)
-    return low + view.draws * (high - low), view.net_load
+    return low + view.draws[:, 0] * (high - low), view.net_load
+
+
+def zi_unconstrained(view: BidView) -> tuple[FloatArray, FloatArray]:
+    """Bid at random anywhere in the band, for the whole net load, at a loss too (ZI-U).
+
+    Every price of the band is equally likely, whatever the own tariff: what the market's rules alone make of noise.
+
+    References
+    ----------
+    .. [1] Gode, D. K., Sunder, S. (1993). Allocative efficiency of markets with zero-intelligence traders. Journal of
+       Political Economy 101(1), section II.
+    """
+    return view.price_low + view.draws[:, 0] * (view.price_high - view.price_low), view.net_load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +26,22 @@ class ActionMap:
     decode_closing
         From the same actions to the position ``(B, L)`` of the last bidding round, for maps that move from one to the
         other; the position of ``decode`` is that of the first round then.
+    devices
+        Kinds of devices that it steers.
+    decode_devices
+        From the same actions to requests ``(B, L)`` by kind, -1 to 1 of the rated power.
+    encode
+        The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
+        ``None`` where there is none.
     """
 
     components: tuple[str, ...]
     decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
     summary: str
     decode_closing: Callable[[AnyArray], FloatArray] | None = None
+    devices: tuple[str, ...] = ()
+    decode_devices: Callable[[AnyArray], Mapping[str, FloatArray]] | None = None
+    encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -47,16 +57,48 @@ def _second_price(actions: AnyArray) -> FloatArray:
     return actions[..., 1].astype(np.float64)
 
 
+def _second_as_battery(actions: AnyArray) -> Mapping[str, FloatArray]:
+    return {"battery": actions[..., 1].astype(np.float64)}
+
+
+def _third_as_battery(actions: AnyArray) -> Mapping[str, FloatArray]:
+    return {"battery": actions[..., 2].astype(np.float64)}
+
+
+def _to_price(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the whole net load is offered)
+    return position[..., None]
+
+
+def _to_price_quantity(position: FloatArray, share: FloatArray) -> FloatArray:
+    return np.stack([position, 2.0 * share - 1.0], axis=-1)
+
+
+def _to_price_concession(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the same)
+    return np.stack([position, position], axis=-1)
+
+
+def _to_price_storage(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the same)
+    return np.stack([position, np.zeros_like(position)], axis=-1)  # the battery idle
+
+
+def _to_price_quantity_storage(position: FloatArray, share: FloatArray) -> FloatArray:
+    return np.stack([position, 2.0 * share - 1.0, np.zeros_like(position)], axis=-1)
+
+
 ACTION_MAPS: Registry[ActionMap] = Registry(
     "action map",
     {
         "price": ActionMap(
-            ("limit price",), _price, "limit price, -1 low end of the band, +1 high end; the whole net load is offered"
+            ("limit price",),
+            _price,
+            "limit price, -1 low end of the band, +1 high end; the whole net load is offered",
+            encode=_to_price,
         ),
         "price_quantity": ActionMap(
             ("limit price", "quantity"),
             _price_quantity,
             "limit price, and the share of the net load that is offered, -1 nothing, +1 all",
+            encode=_to_price_quantity,
         ),
         "price_concession": ActionMap(
             ("opening limit price", "closing limit price"),
@@ -64,6 +106,23 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             "limit price of the first bidding round and of the last, moving evenly in between; the whole net load is "
             "offered",
             decode_closing=_second_price,
+            encode=_to_price_concession,
+        ),
+        "price_storage": ActionMap(
+            ("limit price", "battery power"),
+            _price,
+            "limit price of the whole net load, and battery power, -1 discharges and +1 charges at rated power",
+            devices=("battery",),
+            decode_devices=_second_as_battery,
+            encode=_to_price_storage,
+        ),
+        "price_quantity_storage": ActionMap(
+            ("limit price", "quantity", "battery power"),
+            _price_quantity,
+            "limit price, the share of the net load that is offered, and battery power as in price_storage",
+            devices=("battery",),
+            decode_devices=_third_as_battery,
+            encode=_to_price_quantity_storage,
         ),
     },
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from p2p_market.devices import DEVICES
+from p2p_market.devices.base import Device, DeviceFeature
 from p2p_market.errors import ConfigError, suggest
 from p2p_market.registry import Registry
 from p2p_market.types import AnyArray, Float32Array, FloatArray, IntArray
@@ -29,11 +31,14 @@ class ObservationScales:
         [$/kWh] the street's highest retail price.
     calendar
         ``(T, 6)`` sine and cosine of the hour, the day of the week and the day of the year.
+    devices
+        The street's devices by kind.
     """
 
     energy: float
     price: float
     calendar: Float32Array
+    devices: Mapping[str, Device] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Feature:
         One line for lists and docs.
     can_exceed
         Whether a value can lie beyond the bounds at all; where none can, nobody looks.
+    device
+        Kind of device that it is about; presets see it on streets that have any.
     """
 
     read: Callable[[MarketState, ObservationScales], FloatArray | Float32Array]
@@ -64,6 +71,7 @@ class Feature:
     known_to: Literal["own", "all"]
     summary: str
     can_exceed: bool = True
+    device: str | None = None
 
     @property
     def is_common(self) -> bool:
@@ -104,6 +112,10 @@ def _published(state: MarketState, scales: ObservationScales) -> FloatArray | Fl
     return published
 
 
+def _band(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    return np.stack([state.price_low, state.price_high], axis=1) / scales.price
+
+
 @dataclass(frozen=True)
 class _Column:
     """One column of a table ``(B, K)``; an observer that sees several columns reads the table once."""
@@ -113,6 +125,17 @@ class _Column:
 
     def __call__(self, state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
         return self.table(state, scales)[:, self.place, None]
+
+
+@dataclass(frozen=True)
+class _OfDevice:
+    """What a kind of device lets its owner see."""
+
+    kind: str
+    feature: DeviceFeature
+
+    def __call__(self, state: MarketState, scales: ObservationScales) -> FloatArray:
+        return self.feature.read(scales.devices[self.kind], state.devices[self.kind], scales.energy)
 
 
 _REFERENCE_POWER = "reference power"
@@ -160,6 +183,29 @@ FEATURES: Registry[Feature] = Registry(
         "last_volume": Feature(
             _Column(_published, 3), 0.0, 1.0, _REFERENCE_POWER, "all", "energy traded a household in the last interval"
         ),
+        "band_low": Feature(
+            _Column(_band, 0),
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "low end of the price band: the street's lowest feed-in price",
+        ),
+        "band_high": Feature(
+            _Column(_band, 1),
+            0.0,
+            1.0,
+            _TOP_RETAIL_PRICE,
+            "all",
+            "high end of the price band: its highest retail price",
+        ),
+    }
+    | {
+        name: Feature(
+            _OfDevice(kind, feature), feature.low, feature.high, feature.unit, "own", feature.summary, device=kind
+        )
+        for kind, entry in DEVICES.items()
+        for name, feature in entry.features.items()
     },
 )
 
@@ -193,21 +239,26 @@ class Observer:
     Parameters
     ----------
     features
-        A preset's name, or names of features in the order wanted.
+        A preset's name, or names of features in the order wanted. A preset goes with the features of the street's
+        devices.
+    devices
+        Kinds of devices on the street.
 
     Raises
     ------
     UnknownNameError, ConfigError
-        For a preset or feature that is not registered, an empty list, or a feature named twice.
+        For a preset or feature that is not registered, an empty list, a feature named twice, or one about a device
+        that nobody has.
     """
 
-    def __init__(self, features: str | Sequence[str]) -> None:
+    def __init__(self, features: str | Sequence[str], devices: Collection[str] = ()) -> None:
         if isinstance(features, str):
             if features not in PRESETS and features in FEATURES:
                 raise ConfigError(
                     f"observation {features!r} is a feature, not a preset; write it as a list: [{features}]"
                 )
-            names = PRESETS[features].features
+            of_devices = (name for name, feature in FEATURES.items() if feature.device in devices)
+            names = (*PRESETS[features].features, *of_devices)
         else:
             names = tuple(features)
             for name in names:
@@ -218,6 +269,12 @@ class Observer:
             raise ConfigError(f"observation features {list(names)}: expected at least one, and none twice {repeated}")
         self.names = names
         self.features = tuple(FEATURES[name] for name in names)
+        for name, feature in zip(names, self.features, strict=True):
+            if feature.device is not None and feature.device not in devices:
+                raise ConfigError(
+                    f"observation feature {name!r} is about a {feature.device}, and nobody on this street has one; "
+                    f"give the street some (devices.{feature.device}), or leave the feature out"
+                )
         self.low = np.array([feature.low for feature in self.features], dtype=np.float32)
         self.high = np.array([feature.high for feature in self.features], dtype=np.float32)
         self._own = [i for i, feature in enumerate(self.features) if not feature.is_common]

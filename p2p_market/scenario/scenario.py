@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from gymnasium import spaces
 
+from p2p_market.devices.base import Device
+from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
 from p2p_market.scenario.observations import ObservationScales, Observer, calendar_table
@@ -93,6 +96,8 @@ class AuctionScenario:
         Power that counts as 1 in observations [kW].
     energy_unit
         Grid of metered energy [kWh].
+    devices
+        What households can steer, by kind.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class AuctionScenario:
         window: WindowSampler | None = None,
         reference_power_kw: float = 10.0,
         energy_unit: float = 0.001,
+        devices: Mapping[str, Device] | None = None,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
         check_roles(has_pv, int(street.is_prosumer.sum()))
@@ -113,8 +119,15 @@ class AuctionScenario:
         self.street = street
         self.tariffs = tariffs
         self.calendar = container.calendar
-        self.observer = Observer(observation)
+        self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
+        self.observer = Observer(observation, self.fleet.devices)
         self.action_map: ActionMap = ACTION_MAPS[action]
+        missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
+        if missing:
+            raise ConfigError(
+                f"action map {action!r} steers {missing[0]!r}, and nobody on this street has one; "
+                f"give the street some (devices.{missing[0]}), or choose another action map"
+            )
         self.window = WindowSampler(container.calendar) if window is None else window
         self.households = HouseholdSampler(has_pv, street.is_prosumer)
         self.interval_hours = container.interval_minutes / 60.0
@@ -122,6 +135,7 @@ class AuctionScenario:
             energy=reference_power_kw * self.interval_hours,
             price=max(float(tariffs.retail.max()), 1e-9),
             calendar=calendar_table(container.calendar),
+            devices=self.fleet.devices,
         )
         units_per_kwh = round(1.0 / energy_unit)
         if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:
@@ -207,6 +221,16 @@ class AuctionScenario:
         np.subtract(energy[0], energy[1], out=energy[2])
         energy /= self._units_per_kwh
         return energy[0], energy[1], energy[2]
+
+    def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""
+        lowest, highest = self._retail_of_day
+        plan = self.tariffs.plan
+        return lowest.take(row, axis=0, mode="clip")[:, plan], highest.take(row, axis=0, mode="clip")[:, plan]
+
+    @cached_property
+    def _retail_of_day(self) -> tuple[FloatArray, FloatArray]:
+        return self.tariffs.retail_of_day(self.calendar)
 
     def read_tariffs(self, row: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Retail and feed-in price ``(B, N)`` and the band's ends ``(B,)`` [$/kWh] of interval ``row`` (B,)."""

@@ -66,11 +66,10 @@ def test_every_round_asks_anew_and_knows_which_it_is(monkeypatch):
 
     def bid(view):
         seen.append((view.round, view.num_rounds, view.draws))
-        return POLICIES["zero_intelligence"].bid(view)
+        return POLICIES["zero_intelligence"].bid(view, {})
 
-    policy = dataclasses.replace(POLICIES["zero_intelligence"], bid=bid)
     controller = street()
-    controller.population = dataclasses.replace(controller.population, scripted=((policy, np.arange(12)),))
+    controller.followers.groups = ((dataclasses.replace(POLICIES["zero_intelligence"], function=bid), np.arange(12)),)
     transition = controller.run_auction(None).transition
     assert [(number, rounds) for number, rounds, _ in seen] == [(0, 3), (1, 3), (2, 3)]
     price = transition.context.quotes.price.reshape(3, 3, 12)

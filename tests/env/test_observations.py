@@ -12,6 +12,7 @@ from p2p_market.errors import ConfigError
 from p2p_market.scenario.observations import FEATURES, Observer
 
 REFERENCE_KW = 2.0  # small, so that some values are clipped
+BATTERIES = {"devices": {"battery": {"share": 0.6, "owners": "all", "capacity_kwh": 6.0, "power_kw": 3.0}}}
 
 
 def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ignore[no-untyped-def]  # a short helper
@@ -26,6 +27,7 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
     top = scenario.tariffs.retail.max()
     price = float("nan") if last is None else float(last.mean_price[market])
     traded = 0.0 if last is None else float(last.clearing.traded[market])
+    has_battery = bool(scenario.fleet) and scenario.fleet.devices["battery"].owners[slot]
     if name in ("last_price", "last_price_in_band") and not traded:
         return 0.0
     hour, day = (time.hour + time.minute / 60) / 24, time.timetuple().tm_yday - 1
@@ -45,6 +47,11 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
         "last_price": price / top,
         "last_traded": float(traded > 0),
         "last_volume": traded / (energy * 5),
+        "state_of_charge": state.devices["battery"]["stored"][market, slot] / 6.0,
+        "battery_power": 1.5 / energy * has_battery,  # 3 kW for half an hour
+        "battery_capacity": 6.0 / (4 * REFERENCE_KW) * has_battery,
+        "band_low": scenario.tariffs.feed_in[row].min() / top,
+        "band_high": scenario.tariffs.retail[row].max() / top,
     }[name]
 
 
@@ -54,8 +61,10 @@ def test_every_feature_says_what_it_is_called() -> None:
         2,
         5,
         homes(12, 4),
-        overrides={
+        overrides=BATTERIES
+        | {
             "observation": names,
+            "action": "price_quantity_storage",
             "reference_power_kw": REFERENCE_KW,
             "plan": {"flat": 0.4, "origin_time_of_use": 0.6},
             "mechanism": "pay_as_bid",
@@ -81,7 +90,7 @@ def test_every_feature_says_what_it_is_called() -> None:
 def test_a_feature_reads_the_same_wherever_it_stands_and_whatever_stands_beside_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = rng.permutation(list(FEATURES))[: rng.integers(1, len(FEATURES) + 1)].tolist()
-    overrides = {"reference_power_kw": REFERENCE_KW, "plan": {"flat": 0.4, "origin_time_of_use": 0.6}}
+    overrides = BATTERIES | {"reference_power_kw": REFERENCE_KW, "plan": {"flat": 0.4, "origin_time_of_use": 0.6}}
     everything, some = (
         street_vector_env(2, 5, overrides=overrides | {"observation": listed}) for listed in (list(FEATURES), names)
     )

@@ -1,0 +1,48 @@
+"""What households can steer, as pure physics over arrays ``(B, N)``: one module a kind of device."""
+
+from p2p_market.devices.base import Device, DeviceDesign, DeviceFeature, DeviceKind, DeviceMove, DeviceState
+from p2p_market.devices.battery import Batteries, BatteryDesign
+from p2p_market.devices.fleet import Dispatch, Fleet
+from p2p_market.registry import Registry
+
+DEVICES: Registry[DeviceKind] = Registry(
+    "device",
+    {
+        "battery": DeviceKind(
+            BatteryDesign,
+            Batteries.of_designs,
+            "battery power",
+            {
+                "state_of_charge": DeviceFeature(
+                    Batteries.charge_share, 0.0, 1.0, "capacity", "stored energy of the own battery"
+                ),
+                "battery_power": DeviceFeature(
+                    Batteries.relative_power, 0.0, 1.0, "reference power", "rated power of the own battery, 0: none"
+                ),
+                "battery_capacity": DeviceFeature(
+                    Batteries.relative_capacity,
+                    0.0,
+                    1.0,
+                    "four hours of the reference power",
+                    "capacity of the own battery, 0: none",
+                ),
+            },
+            "battery behind the meter; +1 charges at rated power, -1 discharges",
+            recorded=("state_of_charge",),
+        ),
+    },
+)
+
+__all__ = [
+    "DEVICES",
+    "Batteries",
+    "BatteryDesign",
+    "Device",
+    "DeviceDesign",
+    "DeviceFeature",
+    "DeviceKind",
+    "DeviceMove",
+    "DeviceState",
+    "Dispatch",
+    "Fleet",
+]

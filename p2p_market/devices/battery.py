@@ -1,0 +1,235 @@
+"""Batteries behind the meter: what they can take and give, what they lose, and what their wear costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from p2p_market.devices.base import DeviceDesign, DeviceMove, DeviceState
+from p2p_market.errors import ConfigError
+from p2p_market.types import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class BatteryDesign(DeviceDesign):
+    """One size of battery.
+
+    Parameters
+    ----------
+    share, owners
+        As of `DeviceDesign`.
+    capacity_kwh
+        Most that is stored.
+    power_kw
+        Most that is taken or given, on the AC side.
+    charge_efficiency, discharge_efficiency
+        Share of the energy that gets through.
+    self_discharge_per_hour
+        Share of the stored energy that is lost in an hour.
+    minimum_share, initial_share
+        Of the capacity: what discharging leaves, and what is stored at the start of an episode.
+    wear_dollars_per_kwh
+        Of energy that passes the AC side, in either direction.
+    """
+
+    owners: Literal["all", "prosumers", "consumers"] = "prosumers"
+    capacity_kwh: float = 10.0
+    power_kw: float = 5.0
+    charge_efficiency: float = 0.95
+    discharge_efficiency: float = 0.95
+    self_discharge_per_hour: float = 0.0
+    minimum_share: float = 0.0
+    initial_share: float = 0.5
+    wear_dollars_per_kwh: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("capacity_kwh", "power_kw"):
+            self.need(name, 0.0, 1e6, above=True)
+        for name in ("charge_efficiency", "discharge_efficiency"):
+            self.need(name, 0.0, 1.0, above=True)
+        for name in ("self_discharge_per_hour", "minimum_share", "initial_share"):
+            self.need(name, 0.0, 1.0)
+        self.need("wear_dollars_per_kwh", 0.0, np.inf)
+        if self.initial_share < self.minimum_share:
+            raise ConfigError(
+                f"initial_share is {self.initial_share!r}, below minimum_share, {self.minimum_share!r}; "
+                "expected a battery that starts with what it has to keep, or more"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Batteries:
+    r"""The batteries of a street, ``(N,)`` each; capacity 0 where there is none.
+
+    With stored energy :math:`e`, energy taken :math:`c` and given :math:`d`, both on the AC side, an interval of
+    :math:`h` hours ends with
+
+    .. math:: e' = (1 - \sigma)^h e + \eta_c c - d / \eta_d
+
+    Parameters
+    ----------
+    capacity
+        [kWh] most that is stored.
+    charge_power, discharge_power
+        [kW] on the AC side.
+    charge_efficiency, discharge_efficiency
+        Share of the energy that gets through, above 0 and up to 1.
+    self_discharge
+        Share of the stored energy that is lost in an hour.
+    minimum, initial
+        [kWh] that discharging leaves, and that are stored at the start of an episode.
+    wear_cost
+        [$/kWh] of energy that passes the AC side, in either direction.
+    interval_hours
+        Length of an interval [h].
+    units_per_kwh
+        Energy grid: what is taken and given is cut down to whole units.
+    """
+
+    capacity: FloatArray
+    charge_power: FloatArray
+    discharge_power: FloatArray
+    charge_efficiency: FloatArray
+    discharge_efficiency: FloatArray
+    self_discharge: FloatArray
+    minimum: FloatArray
+    initial: FloatArray
+    wear_cost: FloatArray
+    interval_hours: float = 0.5
+    units_per_kwh: int = 1000
+
+    @classmethod
+    def of_designs(
+        cls, designs: Sequence[BatteryDesign], design_of: IntArray, interval_hours: float, units_per_kwh: int
+    ) -> Batteries:
+        """Batteries of a street from designs and which of them each household ``(N,)`` has, -1 for none."""
+
+        def column(name: str, of_nobody: float) -> FloatArray:
+            return np.array([*(getattr(design, name) for design in designs), of_nobody], dtype=np.float64)[design_of]
+
+        capacity, power = column("capacity_kwh", 0.0), column("power_kw", 0.0)
+        return cls(
+            capacity=capacity,
+            charge_power=power,
+            discharge_power=power,
+            charge_efficiency=column("charge_efficiency", 1.0),
+            discharge_efficiency=column("discharge_efficiency", 1.0),
+            self_discharge=column("self_discharge_per_hour", 0.0),
+            minimum=capacity * column("minimum_share", 0.0),
+            initial=capacity * column("initial_share", 0.0),
+            wear_cost=column("wear_dollars_per_kwh", 0.0),
+            interval_hours=interval_hours,
+            units_per_kwh=units_per_kwh,
+        )
+
+    @cached_property
+    def owners(self) -> BoolArray:
+        """``(N,)`` which households have a battery."""
+        return self.capacity > 0.0
+
+    @cached_property
+    def retention(self) -> FloatArray:
+        """``(N,)`` share of the stored energy that is left after an interval."""
+        return np.power(1.0 - self.self_discharge, self.interval_hours)
+
+    @cached_property
+    def largest_charge(self) -> FloatArray:
+        """``(N,)`` [kWh] taken in an interval at rated power."""
+        return np.where(self.owners, self.charge_power * self.interval_hours, 0.0)
+
+    @cached_property
+    def largest_discharge(self) -> FloatArray:
+        """``(N,)`` [kWh] given in an interval at rated power."""
+        return np.where(self.owners, self.discharge_power * self.interval_hours, 0.0)
+
+    @cached_property
+    def round_trip_efficiency(self) -> FloatArray:
+        """``(N,)`` share of the energy taken that comes back."""
+        return self.charge_efficiency * self.discharge_efficiency
+
+    def charge_share(self, state: DeviceState, energy_scale: float) -> FloatArray:  # noqa: ARG002 (a share has no scale)
+        """``(B, N)`` stored energy as a share of the capacity."""
+        return state["stored"] / np.where(self.owners, self.capacity, 1.0)
+
+    def relative_power(self, state: DeviceState, energy_scale: float) -> FloatArray:
+        """``(B, N)`` rated charging power over the reference power."""
+        return np.broadcast_to(self.largest_charge / energy_scale, state["stored"].shape)
+
+    def relative_capacity(self, state: DeviceState, energy_scale: float) -> FloatArray:
+        """``(B, N)`` capacity over four hours of the reference power."""
+        four_hours = 4.0 * energy_scale / self.interval_hours
+        return np.broadcast_to(self.capacity / four_hours, state["stored"].shape)
+
+    def start(self, num_markets: int) -> DeviceState:
+        """State at the start of an episode: ``stored`` [kWh]."""
+        return {"stored": np.tile(np.where(self.owners, self.initial, 0.0), (num_markets, 1))}
+
+    def limits(self, state: DeviceState) -> tuple[FloatArray, FloatArray]:
+        """Most that can be taken and given in the coming interval, ``(B, N)`` [kWh] each."""
+        kept = state["stored"] * self.retention
+        take = np.minimum((self.capacity - kept).clip(min=0.0) / self.charge_efficiency, self.largest_charge)
+        give = np.minimum((kept - self.minimum).clip(min=0.0) * self.discharge_efficiency, self.largest_discharge)
+        return take, give
+
+    def move(self, state: DeviceState, request: FloatArray) -> DeviceMove:
+        """Charge or discharge as far as power, capacity and charge allow.
+
+        Parameters
+        ----------
+        state
+            ``stored`` ``(B, N)`` [kWh] before the interval.
+        request
+            ``(B, N)``; 1 charges at rated power, -1 discharges at it.
+        """
+        wanted = request * np.where(request > 0.0, self.largest_charge, self.largest_discharge)
+        take, give = self.limits(state)
+        energy = np.trunc(np.clip(wanted, -give, take) * self.units_per_kwh) / self.units_per_kwh + 0.0
+        stored = state["stored"] * self.retention
+        stored += np.maximum(energy, 0.0) * self.charge_efficiency
+        stored -= np.maximum(-energy, 0.0) / self.discharge_efficiency
+        return DeviceMove(
+            state={"stored": stored},
+            energy=energy,
+            default_energy=np.zeros_like(energy),  # left alone it is idle
+            cut=np.where(self.owners, wanted - energy, 0.0),
+            cost=np.abs(energy) * self.wear_cost,
+        )
+
+    def key_figures(self, energy: FloatArray) -> dict[str, float]:
+        """Energy taken and given, and full cycles: what is given over what a full battery gives, mean over batteries.
+
+        Parameters
+        ----------
+        energy
+            ``(T, B, N)`` [kWh] on the AC side, > 0 taken.
+        """
+        taken, given = np.maximum(energy, 0.0).sum(axis=0), np.maximum(-energy, 0.0).sum(axis=0)
+        full = (self.capacity * self.discharge_efficiency)[self.owners]
+        return {
+            "battery_taken_kwh": float(taken.sum(axis=1).mean()),
+            "battery_given_kwh": float(given.sum(axis=1).mean()),
+            "battery_cycles": float((given[:, self.owners] / full).mean()),
+        }
+
+    def request(self, energy: FloatArray) -> FloatArray:
+        """Requests ``(B, N)`` that ask for ``energy`` (B, N) [kWh], > 0 taken, as far as the rated power goes."""
+        rated = np.where(energy > 0.0, self.largest_charge, self.largest_discharge)
+        return np.clip(energy / np.where(rated > 0.0, rated, 1.0), -1.0, 1.0) * (rated > 0.0)
+
+    def end_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
+        """What charge that is missing against the start is worth ``(B, N)`` [$]; excess is worth nothing.
+
+        Parameters
+        ----------
+        state
+            At the end of an episode.
+        price
+            Broadcastable to ``(B, N)`` [$/kWh] at which it is bought back, with the losses of a round trip.
+        """
+        missing = np.maximum(self.initial - state["stored"], 0.0) * self.owners
+        return missing * price / self.round_trip_efficiency

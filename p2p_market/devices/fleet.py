@@ -1,0 +1,96 @@
+"""All devices of a street together: how they start, move by requests, and what that makes of the net load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from p2p_market.devices.base import Device, DeviceMove, DeviceState
+from p2p_market.types import BoolArray, FloatArray
+
+FleetState: TypeAlias = Mapping[str, DeviceState]
+"""State of the devices by kind."""
+
+Requests: TypeAlias = Mapping[str, FloatArray]
+"""Requests ``(B, N)`` by kind of device, -1 to 1 of the rated power; a kind that is not named gets 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dispatch:
+    """What all devices do in an interval."""
+
+    moves: Mapping[str, DeviceMove]
+    net_load: FloatArray  # (B, N) [kWh] with the devices
+    default_net_load: FloatArray  # (B, N) [kWh] if nobody steered them
+    cost: FloatArray  # (B, N) [$] wear and comfort
+
+    @property
+    def states(self) -> FleetState:
+        """After the interval."""
+        return {kind: move.state for kind, move in self.moves.items()}
+
+    @property
+    def cut(self) -> FloatArray:
+        """``(B, N)`` [kWh] of all requests that was not possible, without sign."""
+        total = np.zeros_like(self.net_load)
+        for move in self.moves.values():
+            total += np.abs(move.cut)
+        return total
+
+
+class Fleet:
+    """The devices of a street, by kind; empty where there are none.
+
+    Parameters
+    ----------
+    devices
+        Devices by the name of their kind.
+    off_peak_price
+        ``(N,)`` [$/kWh] at which what is owed at the end of an episode is valued.
+    """
+
+    def __init__(self, devices: Mapping[str, Device], off_peak_price: FloatArray) -> None:
+        self.devices = dict(devices)
+        self.off_peak_price = off_peak_price
+
+    def __bool__(self) -> bool:
+        return bool(self.devices)
+
+    def start(self, num_markets: int) -> FleetState:
+        """State at the start of episodes in so many markets."""
+        return {kind: device.start(num_markets) for kind, device in self.devices.items()}
+
+    def restart(self, states: FleetState, mask: BoolArray) -> FleetState:
+        """Start anew in the markets ``mask`` (B,), and go on in the others."""
+        fresh = self.start(len(mask))
+        return {
+            kind: {name: np.where(mask[:, None], fresh[kind][name], values) for name, values in state.items()}
+            for kind, state in states.items()
+        }
+
+    def move(self, states: FleetState, requests: Requests, net_load: FloatArray, ends: BoolArray) -> Dispatch:
+        """Follow the requests as far as is possible.
+
+        Parameters
+        ----------
+        states
+            Before the interval.
+        requests
+            What is asked of the devices.
+        net_load
+            ``(B, N)`` [kWh] without devices.
+        ends
+            ``(B,)`` markets whose episode ends with this interval.
+        """
+        nothing = np.zeros_like(net_load)
+        moves = {kind: device.move(states[kind], requests.get(kind, nothing)) for kind, device in self.devices.items()}
+        total, default, cost = net_load, net_load, nothing
+        for move in moves.values():
+            total, default, cost = total + move.energy, default + move.default_energy, cost + move.cost
+        if ends.any():
+            for kind, device in self.devices.items():
+                cost = cost + ends[:, None] * device.end_cost(moves[kind].state, self.off_peak_price)
+        return Dispatch(moves, total, default, cost)
