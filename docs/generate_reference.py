@@ -19,7 +19,8 @@ from p2p_market.auction.mechanisms import MECHANISMS, Promises
 from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
 from p2p_market.policies import POLICIES
-from p2p_market.scenario.observations import FEATURES, PRESETS
+from p2p_market.rewards import REWARDS
+from p2p_market.scenario.observations import FEATURES, PRESETS, forecast_features
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -49,6 +50,12 @@ and of quantities.
 _POLICIES = """
 Options are set in `population.options`, by policy; [players](players.md) has the rules, their sources, and what they
 earn.
+"""
+
+
+_REWARDS = """
+Options are set in `reward.options`, weights of the parts in `reward.weights`; [the environment](environment.md#rewards)
+has the formulas.
 """
 
 
@@ -171,6 +178,11 @@ def features() -> str:
                 presets,
             ]
         )
+    for name, feature in forecast_features(1).items():
+        presets = ", ".join(preset for preset in PRESETS if PRESETS[preset].forecasts != "never")
+        bounds = f"{feature.low:g} to {feature.high:g}"
+        listed = f"`{name}` ... with `scenario.forecast`, up to its horizon"
+        rows.append([listed, feature.summary, feature.unit, bounds, feature.known_to, presets])
     return table(["feature", "meaning", "in units of", "bounds", "known to", "presets"], rows)
 
 
@@ -178,6 +190,17 @@ def others(kind: str) -> str:
     """Parts that are a name and a line."""
     registry = registries()[kind]
     return table(["name", "meaning"], [[f"`{name}`", registry.summary(name)] for name in registry])
+
+
+def rewards() -> str:
+    """Rewards with their parts and options."""
+    rows = []
+    for name, rule in REWARDS.items():
+        parts = [f"`{part}`" for part in rule.part_names]
+        parts += [f"`{part}` (with devices)" for part in rule.flexible_part_names]
+        options = ", ".join(f"`{option}: {value}`" for option, value in rule.options.items())
+        rows.append([f"`{name}`", rule.summary, ", ".join(parts), options])
+    return table(["name", "meaning", "parts", "options"], rows) + _REWARDS
 
 
 def policies() -> str:
@@ -236,7 +259,8 @@ def reference() -> str:
         "Observation presets": others("observations"),
         "Features": features(),
         "Action maps": others("actions"),
-        "Rewards": others("rewards"),
+        "Rewards": rewards(),
+        "Potentials of reward shaping": others("potentials"),
         "Policies": policies(),
         "Tariff plans": others("tariffs"),
         "Configuration keys": keys(),

@@ -22,8 +22,10 @@ from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.rewards import Reward
+from p2p_market.scenario.forecasts import ForecastRule
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
+from p2p_market.shaping import Shaping
 from p2p_market.shares import apportion
 from p2p_market.tariffs import build_schedule
 from p2p_market.types import BoolArray, IntArray
@@ -120,23 +122,38 @@ def build_controller(
     )
     if start is None and config.episode.start != "random":
         start = np.datetime64(config.episode.start, "m")
-    window = WindowSampler(container.calendar, start, config.episode.skip_clock_changes)
+    forecast = None if config.scenario.forecast is None else ForecastRule(**config.scenario.forecast.model_dump())
+    window = WindowSampler(
+        container.calendar,
+        start,
+        config.episode.skip_clock_changes,
+        before=0 if forecast is None else forecast.rows_before(container.calendar.slots_per_day),
+        after=0 if forecast is None else forecast.horizon,
+    )
     scenario = AuctionScenario(
         container,
         street,
         schedule,
         observation=config.scenario.observation,
         action=config.scenario.action,
+        action_levels=config.scenario.action_levels,
         window=window,
         reference_power_kw=config.scenario.reference_power_kw,
         energy_unit=config.market.energy_unit_wh / 1000.0,
         devices=build_devices(config, street, container.interval_minutes / 60.0),
+        forecast=forecast,
     )
     if horizon is None:
         horizon = episode_length(config, container)
     window.starts(horizon)  # an episode that does not fit the data is an error now, not at the first reset
+    shaping = config.reward.shaping
     reward = Reward(
-        config.reward.name, scale=config.reward.scale, weights=config.reward.weights, has_devices=bool(scenario.fleet)
+        config.reward.name,
+        scale=config.reward.scale,
+        weights=config.reward.weights,
+        has_devices=bool(scenario.fleet),
+        options=config.reward.options,
+        shaping=None if shaping is None else Shaping(shaping.potential, shaping.gamma, scenario.fleet),
     )
     return AuctionController(
         AuctionModel(scenario, MarketOperator(build_rules(config, street.num_households), audit=config.market.audit)),

@@ -12,6 +12,7 @@ from p2p_market.registry import Registry
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.actions import ACTION_MAPS
 from p2p_market.scenario.observations import FEATURES, PRESETS
+from p2p_market.shaping import POTENTIALS
 from p2p_market.tariffs import TARIFFS
 
 
@@ -23,6 +24,7 @@ def registries() -> dict[str, Registry[Any]]:
         "features": FEATURES,
         "actions": ACTION_MAPS,
         "rewards": REWARDS,
+        "potentials": POTENTIALS,
         "policies": POLICIES,
         "storage": STORAGE_RULES,
         "devices": DEVICES,

@@ -64,6 +64,7 @@ MechanismName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market
 PolicyName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies", "POLICIES"))]
 StorageRuleName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies.storage", "STORAGE_RULES"))]
 RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.rewards", "REWARDS"))]
+PotentialName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.shaping", "POTENTIALS"))]
 ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
@@ -248,12 +249,42 @@ class MarketSection(Section):
         return self
 
 
+class ForecastSection(Section):
+    """Forecasts of own demand, PV and retail price."""
+
+    kind: Literal["perfect", "persistence", "rolling_mean", "noisy"] = Field(
+        "persistence",
+        description="perfect; persistence: same time yesterday; rolling_mean: over days; noisy: perfect with an error",
+    )
+    horizon: int = Field(4, ge=1, description="intervals ahead")
+    days: int = Field(7, ge=1, description="days of a rolling_mean")
+    error: float = Field(0.2, ge=0.0, description="relative standard deviation of the error of noisy")
+    autocorrelation: float = Field(0.9, ge=0.0, lt=1.0, description="of that error, from an interval to the next")
+
+
 class ScenarioSection(Section):
     """What a household sees and may do."""
 
     observation: str | tuple[str, ...] = Field("public_price", description="a preset's name, or a list of features")
+    forecast: ForecastSection | None = Field(None, description="forecasts that households see; null: none")
     action: ActionMapName = Field("price_quantity", description="name of an action map")
+    action_levels: tuple[int, ...] | None = Field(
+        None, description="choices of each component of a discrete action map, e.g. [11, 3]; null: the map's own"
+    )
     reference_power_kw: float = Field(10.0, gt=0.0, description="power that counts as 1 in observations")
+
+    @model_validator(mode="after")
+    def _levels_that_the_map_takes(self) -> ScenarioSection:
+        action_maps = importlib.import_module("p2p_market.scenario.actions").ACTION_MAPS
+        action_maps[self.action].with_levels(self.action, self.action_levels)
+        return self
+
+
+class ShapingSection(Section):
+    """Potential-based shaping, which leaves the optimum where it is."""
+
+    potential: PotentialName = Field("stored_energy", description="name of a potential")
+    gamma: float = Field(0.99, ge=0.0, le=1.0, description="the learner's discount factor")
 
 
 class RewardSection(Section):
@@ -262,6 +293,13 @@ class RewardSection(Section):
     name: RewardName = Field("bill_saving", description="name of a reward")
     scale: float = Field(3.0, description="reward a dollar; makes a typical day's saving of order 1")
     weights: dict[str, float] = Field(default_factory=dict, description="weight of each named part, 1 where not given")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the reward, e.g. {own_weight: 0.5}")
+    shaping: ShapingSection | None = Field(None, description="a shaping part; null: none")
+
+    @model_validator(mode="after")
+    def _options_that_the_reward_takes(self) -> RewardSection:
+        importlib.import_module("p2p_market.rewards").REWARDS[self.name].with_options(self.name, self.options)
+        return self
 
 
 class EpisodeSection(Section):

@@ -215,6 +215,7 @@ def _is_free_mapping(key: str) -> bool:
         "market.options",
         "tariff.plan",
         "reward.weights",
+        "reward.options",
         "population.scripted",
         "population.options",
         "run.policy",

@@ -104,6 +104,7 @@ class AuctionController:
         self.followers = Followers(population.scripted, model.operator.rules, num_markets, num_households)
         self._state: MarketState | None = None
         self.transition: Transition | None = None
+        self._ends: BoolArray = np.zeros(num_markets, dtype=bool)
 
     def get_size(self) -> tuple[int, int]:
         """Number of markets and of households a market."""
@@ -113,7 +114,7 @@ class AuctionController:
         """Space of one household's observation."""
         return self.model.scenario.get_observation_space()
 
-    def get_action_space(self) -> spaces.Box:
+    def get_action_space(self) -> spaces.Space[Any]:
         """Space of one household's action."""
         return self.model.scenario.get_action_space()
 
@@ -225,7 +226,7 @@ class AuctionController:
         acting, dispatch = self.model.move_devices(state, self._all_requests(state, requests), ends)
         bids = self.followers.bid(acting)
         next_state, transition = self.model.run_auction(acting, learned, bids, lots, dispatch)
-        self._state, self.transition = next_state, transition
+        self._state, self.transition, self._ends = next_state, transition, ends
         self.followers.learn(transition, next_state)
         rewards, parts = self.get_reward()
         return StepResult(rewards, parts, ends, transition, self._device_infos(dispatch))
@@ -234,7 +235,7 @@ class AuctionController:
         """Reward of the learners ``(B, L)`` for the last interval, and its named parts [$]."""
         if self.transition is None:
             raise EpisodeError("no interval has been played since the reset; call run_auction() first")
-        rewards, parts = self.reward.get_reward(self.transition)
+        rewards, parts = self.reward.get_reward(self.transition, self._ends)
         chosen = self._learner_index
         if chosen is None:
             return rewards, parts
@@ -275,7 +276,7 @@ class AuctionController:
 
     def _decode(self, actions: AnyArray | None) -> tuple[LearnedBids | None, Requests]:
         action_map = self.model.scenario.action_map
-        expected = (self.num_markets, self.num_learners, len(action_map.components))
+        expected = (self.num_markets, self.num_learners, *action_map.shape)
         if self.num_learners == 0:
             return None, {}
         if actions is None:
@@ -285,7 +286,9 @@ class AuctionController:
             raise ActionError(
                 f"actions have shape {values.shape}; expected (markets, households, components) = {expected}"
             )
-        if np.count_nonzero(np.isnan(values)):
+        if action_map.levels is not None:
+            values = self._read_choices(values.reshape(*expected[:2], -1))
+        elif np.count_nonzero(np.isnan(values)):
             market, learner, component = (int(i) for i in np.argwhere(np.isnan(values))[0])
             name = self.names[int(self.population.learners[learner])]
             raise ActionError(
@@ -296,6 +299,20 @@ class AuctionController:
         closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
         requests = {} if action_map.decode_devices is None else action_map.decode_devices(inside)
         return LearnedBids(*action_map.decode(inside), self._learner_index, closing), requests
+
+    def _read_choices(self, choices: AnyArray) -> AnyArray:
+        """Choices ``(B, L, A)`` as places on even grids from -1 to 1."""
+        action_map = self.model.scenario.action_map
+        last = action_map.last_choice
+        wrong = ~((choices >= 0) & (choices <= last) & (choices == np.rint(choices)))  # nan is wrong too
+        if np.count_nonzero(wrong):
+            market, learner, component = (int(i) for i in np.argwhere(wrong)[0])
+            name = self.names[int(self.population.learners[learner])]
+            raise ActionError(
+                f"action of {name!r} in market {market}, component {component} ({action_map.components[component]}), "
+                f"is {choices[market, learner, component]:g}; expected a whole number from 0 to {last[component]}"
+            )
+        return choices * (2.0 / last) - 1.0
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:

@@ -61,6 +61,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     band (lowest feed-in price) and +1 the high end (highest retail price), for buyers and sellers alike; with
     ``price_quantity``, component 1 is the share of the net load that is offered, -1 nothing and +1 all. Whether an
     order buys or sells is the sign of the net load. Values beyond the bounds are clipped, ``nan`` is an `ActionError`.
+    Discrete maps take whole numbers, ``Discrete`` or ``MultiDiscrete``; one that is not a choice is an `ActionError`.
 
     *Rewards*: plain floats, the dollars of ``reward.name`` times ``reward.scale``: ``bill_saving`` is the bill with
     the grid alone less the bill, ``negative_cost`` the bill with its sign changed.
@@ -97,16 +98,17 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         self.render_mode = render_mode
         self.possible_agents = [controller.names[slot] for slot in controller.population.learners.tolist()]
         self.agents: list[str] = []
-        observation_space, action_space = controller.get_observation_space(), controller.get_action_space()
+        observation_space, action_map = controller.get_observation_space(), controller.model.scenario.action_map
         self.observation_spaces: dict[str, spaces.Space[Any]] = {
             agent: spaces.Box(observation_space.low, observation_space.high, dtype=np.float32)
             for agent in self.possible_agents
         }
         self.action_spaces: dict[str, spaces.Space[Any]] = {
-            agent: spaces.Box(action_space.low, action_space.high, dtype=np.float32) for agent in self.possible_agents
+            agent: action_map.make_space() for agent in self.possible_agents
         }
         self.state_space = controller.model.scenario.get_state_space()
-        self._action_shape = action_space.shape
+        self._action_shape = action_map.shape
+        self._is_discrete = action_map.levels is not None
         self._pick = itemgetter(*self.possible_agents)
         self._nobody = dict.fromkeys(self.possible_agents, False)
 
@@ -261,9 +263,9 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
             unknown = [str(agent) for agent in actions if agent not in self.action_spaces]
             raise ActionError(f"action for unknown agent {_listed(unknown)}; the agents are {_listed(agents)}")
         rows = picked if len(agents) > 1 else (picked,)
-        joined = _join_plain(rows, shape[0])
+        joined = None if self._is_discrete else _join_plain(rows, shape[0])
         if joined is None:
-            joined = np.concatenate([self._read(agent, row) for agent, row in zip(agents, rows, strict=True)])
+            joined = np.stack([self._read(agent, row) for agent, row in zip(agents, rows, strict=True)])
         return joined.reshape(1, len(agents), *shape)
 
     def _read(self, agent: str, action: Any) -> AnyArray:

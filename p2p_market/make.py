@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from gymnasium.spaces import Box
 from pettingzoo.utils import ClipOutOfBoundsWrapper, OrderEnforcingWrapper, parallel_to_aec
 
 from p2p_market.build import build_controller
@@ -68,11 +69,14 @@ def raw_env(config: ConfigSource = None, **keywords: Any) -> AECEnv[str, Any, An
 
 
 def env(config: ConfigSource = None, **keywords: Any) -> AECEnv[str, Any, Any]:
-    """Make the turn-based (AEC) environment, which clips actions and enforces the order of calls.
+    """Make the turn-based (AEC) environment, which clips actions in [-1, 1] and enforces the order of calls.
 
     Takes what `parallel_env` takes.
     """
-    return OrderEnforcingWrapper(ClipOutOfBoundsWrapper(raw_env(config, **keywords)))
+    turn_based = raw_env(config, **keywords)
+    if all(isinstance(turn_based.action_space(agent), Box) for agent in turn_based.possible_agents):
+        turn_based = ClipOutOfBoundsWrapper(turn_based)  # a choice that does not exist is an error, and is not moved
+    return OrderEnforcingWrapper(turn_based)
 
 
 def vector_env(

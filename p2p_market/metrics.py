@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from p2p_market.auction.book import SortedBook
+from p2p_market.market_metrics import fairness, liquidity, load_figures, market_power, price_figures
 from p2p_market.recorder import Recorder
 from p2p_market.types import FloatArray
 
@@ -31,6 +32,8 @@ class Gains:
 
     achieved: FloatArray  # (T, B) [$]
     best: FloatArray  # (T, B) [$] when everybody offers its whole net load at its own tariff
+    price_low: FloatArray  # (T, B) [$/kWh] competitive prices of those offers reach from here
+    price_high: FloatArray  # (T, B) [$/kWh] to here; nan where they do not trade
 
 
 def gains_from_trade(recorder: Recorder) -> Gains:
@@ -41,15 +44,18 @@ def gains_from_trade(recorder: Recorder) -> Gains:
         columns[name].reshape(-1, num_households)
         for name in ("net_load_kwh", "filled_kwh", "retail_price_dollars_per_kwh", "feed_in_price_dollars_per_kwh")
     )
-    achieved, best = np.empty(len(net_load)), np.empty(len(net_load))
+    achieved, best, low, high = (np.empty(len(net_load)) for _ in range(4))
     step = max(1, _BLOCK // max(num_households, 1))
     for first in range(0, len(net_load), step):
         rows = slice(first, first + step)
         traded, quantity = filled[rows], net_load[rows]
         achieved[rows] = (np.where(traded > 0.0, retail[rows], feed_in[rows]) * traded).sum(axis=1)
         value = np.where(quantity > 0.0, retail[rows], feed_in[rows])
-        best[rows] = (value * SortedBook(value, quantity).efficient_trade).sum(axis=1)
-    return Gains(achieved.reshape(num_intervals, num_markets), best.reshape(num_intervals, num_markets))
+        book = SortedBook(value, quantity)
+        best[rows] = (value * book.efficient_trade).sum(axis=1)
+        low[rows], high[rows] = book.margin.price_low, book.margin.price_high
+    shape = num_intervals, num_markets
+    return Gains(achieved.reshape(shape), best.reshape(shape), low.reshape(shape), high.reshape(shape))
 
 
 def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict[str, float]:
@@ -107,6 +113,11 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
         "allocative_efficiency": _ratio(float(gains.achieved.sum()), float(gains.best.sum())),
         "operator_surplus_dollars": surplus,
         "network_payment_dollars": market_totals["network_payment_dollars"],
+        **price_figures(price, traded, gains.price_low, gains.price_high),
+        **liquidity(households["net_load_kwh"], households["filled_kwh"]),
+        **load_figures(households["net_load_kwh"], interval_hours),
+        **fairness(saving),
+        **market_power(households, price),
         **_of_devices(recorder, totals),
     }
 

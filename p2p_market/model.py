@@ -16,6 +16,8 @@ from p2p_market.auction.operator import LearnedBids, MarketOperator, ScriptedBid
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rounds import join_rounds, orders_of_households
 from p2p_market.devices.fleet import Dispatch, FleetState, Requests
+from p2p_market.scenario.forecasts import join_errors
+from p2p_market.scenario.order_book import empty_book, published_book
 from p2p_market.scenario.scenario import AuctionScenario, EpisodeDraw
 from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
 
@@ -41,6 +43,8 @@ class MarketState:
     published_position: FloatArray  # (B,) the same as a position -1 ... 1 in its own band, 0 without trade
     traded: FloatArray  # (B,) [kWh] of the last interval
     devices: FleetState = field(default_factory=dict)  # by kind of device
+    forecast_error: FloatArray | None = None  # (B, T + 1 + H, 2, N) of the episode, where forecasts are noisy
+    book: FloatArray | None = None  # of the last interval, where somebody sees it; see `published_book`
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +107,19 @@ class AuctionModel:
             nothing = np.zeros(num_markets)
             elapsed = np.zeros(num_markets, dtype=np.int64)
             devices = self.scenario.fleet.start(num_markets)
-            return self._read(draw.row, elapsed, draw.profile, nothing, nothing, nothing, devices)
+            book = empty_book(num_markets) if self.scenario.observer.reads_book else None
+            return self._read(
+                draw.row, elapsed, draw.profile, nothing, nothing, nothing, devices, book, draw.forecast_error
+            )
         row, profile = previous.row.copy(), previous.profile.copy()
         row[mask], profile[mask] = draw.row, draw.profile
         keep = ~mask
+        error = previous.forecast_error
+        if error is not None and draw.forecast_error is not None:
+            error = join_errors(error, draw.forecast_error, np.flatnonzero(mask))
+        book = previous.book
+        if book is not None:
+            book = np.where(mask[:, None], empty_book(len(mask)), book)
         return self._read(
             row,
             previous.elapsed * keep,
@@ -115,6 +128,8 @@ class AuctionModel:
             previous.published_position * keep,
             previous.traded * keep,
             self.scenario.fleet.restart(previous.devices, mask),
+            book,
+            error,
         )
 
     def move_devices(
@@ -187,8 +202,20 @@ class AuctionModel:
         price = np.where(has_price, mean_price, 0.0)
         position = _position_in_band(price, state.price_low, state.price_high, has_price)
         devices = state.devices if dispatch is None else dispatch.states
+        book = None
+        if self.scenario.observer.reads_book:  # a pool asks for no limit prices, so its book stays empty
+            is_pool = operator.rules.is_pool
+            book = empty_book(len(state.row)) if is_pool else published_book(orders, state.price_low, state.price_high)
         following = self._read(
-            state.row + 1, state.elapsed + 1, state.profile, price, position, clearing.traded, devices
+            state.row + 1,
+            state.elapsed + 1,
+            state.profile,
+            price,
+            position,
+            clearing.traded,
+            devices,
+            book,
+            state.forecast_error,
         )
         return following, transition
 
@@ -206,6 +233,8 @@ class AuctionModel:
         published_position: FloatArray,
         traded: FloatArray,
         devices: FleetState,
+        book: FloatArray | None,
+        forecast_error: FloatArray | None,
     ) -> MarketState:
         demand, pv, net_load = self.scenario.read_meters(row, profile)
         retail_price, feed_in_price, price_low, price_high = self.scenario.read_tariffs(row)
@@ -224,6 +253,8 @@ class AuctionModel:
             published_position=published_position,
             traded=traded,
             devices=devices,
+            forecast_error=forecast_error,
+            book=book,
         )
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2p_market.errors import ConfigError, suggest
+from p2p_market import social_rewards as social
+from p2p_market.errors import ConfigError, is_number, suggest
 from p2p_market.model import Transition
 from p2p_market.registry import Registry
-from p2p_market.types import FloatArray
+from p2p_market.shaping import Shaping
+from p2p_market.types import BoolArray, FloatArray
 
 _OTHER_INFOS = frozenset(
     {
@@ -24,6 +26,7 @@ _OTHER_INFOS = frozenset(
         "_final_obs",
         "device_cost",
         "cut_request",
+        "shaping",
     }
 )  # beside the parts of a reward, in either environment
 
@@ -32,15 +35,19 @@ _OTHER_INFOS = frozenset(
 class RewardRule:
     """One entry of the registry: a function from a transition to named parts ``(B, N)`` [$].
 
+    Keyword parameters of the function, numbers with a default, are the reward's options. ``check`` raises `ConfigError`
+    for values of them all that cannot be.
+
     Raises
     ------
     ValueError
         If a part is called as something else that infos hold: one would hide the other.
     """
 
-    parts: Callable[[Transition], Mapping[str, FloatArray]]
+    parts: Callable[..., Mapping[str, FloatArray]]
     part_names: tuple[str, ...]
     flexible_part_names: tuple[str, ...] = ()  # further parts, on streets with devices
+    check: Callable[[Mapping[str, float]], None] | None = None
 
     def __post_init__(self) -> None:
         taken = sorted(_OTHER_INFOS.intersection(self.part_names + self.flexible_part_names))
@@ -51,6 +58,39 @@ class RewardRule:
     def summary(self) -> str:
         """First line of the function's docstring."""
         return (inspect.getdoc(self.parts) or "").split("\n", 1)[0]
+
+    @property
+    def options(self) -> dict[str, float]:
+        """Names and default values of its options."""
+        parameters = inspect.signature(self.parts).parameters.values()
+        return {
+            parameter.name: parameter.default for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY
+        }
+
+    def with_options(self, name: str, options: Mapping[str, float]) -> dict[str, float]:
+        """Values of all options, some of them given.
+
+        Raises
+        ------
+        ConfigError
+            For an option that the reward does not have, or a value that it cannot use.
+        """
+        known = self.options
+        for option, value in options.items():
+            if option not in known:
+                raise ConfigError(
+                    f"reward {name!r} takes no option {option!r}{suggest(option, known)}; "
+                    f"its options are: {', '.join(known) or 'none'}"
+                )
+            if not is_number(value):
+                raise ConfigError(f"reward {name!r}: {option} is {value!r}; expected a number")
+        values = known | dict(options)
+        if self.check is not None:
+            try:
+                self.check(values)
+            except ConfigError as error:
+                raise ConfigError(f"reward {name!r}: {error}") from None
+        return values
 
 
 def bill_saving(transition: Transition) -> Mapping[str, FloatArray]:
@@ -81,6 +121,14 @@ REWARDS: Registry[RewardRule] = Registry(
     {
         "bill_saving": RewardRule(bill_saving, ("trading_gain",), ("flexibility_gain",)),
         "negative_cost": RewardRule(negative_cost, ("negative_cost",)),
+        "community_saving": RewardRule(social.community_saving, ("community_saving",)),
+        "blend": RewardRule(social.blend, ("own_saving", "community_share"), check=social.check_blend),
+        "inequity_averse": RewardRule(
+            social.inequity_averse, ("own_saving", "envy", "guilt"), check=social.check_inequity_averse
+        ),
+        "peak_penalty": RewardRule(
+            social.peak_penalty, ("own_saving", "peak_penalty"), check=social.check_peak_penalty
+        ),
     },
 )
 
@@ -98,11 +146,15 @@ class Reward:
         Weight of each named part; parts that are not named weigh 1.
     has_devices
         Whether the street has devices.
+    options
+        Options of the reward.
+    shaping
+        Adds the part ``shaping``.
 
     Raises
     ------
     UnknownNameError, ConfigError
-        For a reward or a part that does not exist, or a scale that is not a number.
+        For a reward, a part or an option that does not exist, or a scale that is not a number.
     """
 
     def __init__(
@@ -112,9 +164,15 @@ class Reward:
         scale: float = 1.0,
         weights: Mapping[str, float] | None = None,
         has_devices: bool = False,
+        options: Mapping[str, float] | None = None,
+        shaping: Shaping | None = None,
     ) -> None:
         self.rule = REWARDS[name]
         self.part_names = self.rule.part_names + self.rule.flexible_part_names * has_devices
+        if shaping is not None:
+            self.part_names += ("shaping",)
+        self.options = self.rule.with_options(name, options or {})
+        self.shaping = shaping
         self.name = name
         self.scale = float(scale)
         self.weights = dict(weights or {})
@@ -127,9 +185,19 @@ class Reward:
         if not np.isfinite(self.scale):
             raise ConfigError(f"the reward's scale is {scale!r}; expected a finite number")
 
-    def get_reward(self, transition: Transition) -> tuple[FloatArray, Mapping[str, FloatArray]]:
-        """Reward ``(B, N)`` and its named parts ``(B, N)`` [$], before weights and scale."""
-        parts = self.rule.parts(transition)
+    def get_reward(self, transition: Transition, ends: BoolArray) -> tuple[FloatArray, Mapping[str, FloatArray]]:
+        """Reward ``(B, N)`` and its named parts ``(B, N)`` [$], before weights and scale.
+
+        Parameters
+        ----------
+        transition
+            What an interval brought.
+        ends
+            ``(B,)`` markets whose episode ends with it.
+        """
+        parts = self.rule.parts(transition, **self.options)
+        if self.shaping is not None:
+            parts = {**parts, "shaping": self.shaping.of(transition, ends)}
         total: FloatArray | None = None
         for name, values in parts.items():
             weight = self.scale * self.weights.get(name, 1.0)

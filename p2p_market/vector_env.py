@@ -56,7 +56,7 @@ class AuctionVectorEnv:
     agents
         Their names.
     single_observation_space, single_action_space
-        Spaces of one agent: ``(F,)`` and ``(A,)`` float32.
+        Spaces of one agent: ``(F,)`` float32, and ``(A,)`` float32 or choices.
     state_space
         Space of one market's state ``(S,)``.
     """
@@ -122,7 +122,8 @@ class AuctionVectorEnv:
         Parameters
         ----------
         actions
-            ``(B, L, A)``, clipped into [-1, 1].
+            ``(B, L, A)``, clipped into [-1, 1]; whole numbers with a discrete action map, ``(B, L)`` where an action is
+            one choice.
 
         Returns
         -------
@@ -137,7 +138,7 @@ class AuctionVectorEnv:
         EpisodeError
             Before the first reset.
         ActionError
-            For a wrong shape or ``nan``; the environment is as before.
+            For a wrong shape, ``nan``, or a choice that does not exist; the environment is as before.
         """
         result = self.controller.run_auction(actions)
         transition, of_learners = result.transition, self.controller.of_learners

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
+from p2p_market.errors import ConfigError
 from p2p_market.registry import Registry
-from p2p_market.types import AnyArray, FloatArray
+from p2p_market.types import AnyArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
 class ActionMap:
     """Turns actions in [-1, 1] into a position in the price band and a share of the net load.
+
+    A map with ``levels`` takes whole numbers instead, each the place on an even grid from -1 to 1.
 
     Parameters
     ----------
@@ -33,6 +39,8 @@ class ActionMap:
     encode
         The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
         ``None`` where there is none.
+    levels
+        How many choices each component has, 2 or more; ``None`` where actions are numbers in [-1, 1].
     """
 
     components: tuple[str, ...]
@@ -42,6 +50,48 @@ class ActionMap:
     devices: tuple[str, ...] = ()
     decode_devices: Callable[[AnyArray], Mapping[str, FloatArray]] | None = None
     encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
+    levels: tuple[int, ...] | None = None
+
+    def with_levels(self, name: str, levels: Sequence[int] | None) -> ActionMap:
+        """Return the same map with other numbers of choices; ``None`` leaves them.
+
+        Raises
+        ------
+        ConfigError
+            For a map of numbers in [-1, 1], another count of components, or fewer than 2 choices.
+        """
+        if levels is None:
+            return self
+        if self.levels is None:
+            raise ConfigError(
+                f"action map {name!r} takes numbers in [-1, 1], and scenario.action_levels is {list(levels)}; leave it "
+                "out, or choose a discrete map"
+            )
+        if len(levels) != len(self.components) or min(levels) < 2:
+            raise ConfigError(
+                f"scenario.action_levels is {list(levels)}; expected a number of choices, 2 or more, for each "
+                f"component of action map {name!r}: {', '.join(self.components)}"
+            )
+        return replace(self, levels=tuple(levels))
+
+    def make_space(self) -> spaces.Space[Any]:
+        """A new space of one household's action."""
+        if self.levels is None:
+            return spaces.Box(-1.0, 1.0, (len(self.components),), dtype=np.float32)
+        if len(self.levels) == 1:
+            return spaces.Discrete(self.levels[0])
+        return spaces.MultiDiscrete(list(self.levels))
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one household's action: ``(A,)``, or none where it is a single choice."""
+        return () if self.levels is not None and len(self.levels) == 1 else (len(self.components),)
+
+    @cached_property
+    def last_choice(self) -> IntArray:
+        """``(A,)`` the largest number of each component, of a map with levels."""
+        assert self.levels is not None  # noqa: S101 - asked of such maps alone
+        return np.array(self.levels) - 1
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -123,6 +173,26 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             devices=("battery",),
             decode_devices=_third_as_battery,
             encode=_to_price_quantity_storage,
+        ),
+        "discrete_price": ActionMap(
+            ("limit price",),
+            _price,
+            "limit price as one choice, 0 low end of the band, the last high end; the whole net load is offered",
+            levels=(21,),
+        ),
+        "multi_discrete": ActionMap(
+            ("limit price", "quantity"),
+            _price_quantity,
+            "limit price and the share of the net load that is offered, a choice each, 0 low end and nothing",
+            levels=(21, 5),
+        ),
+        "multi_discrete_storage": ActionMap(
+            ("limit price", "quantity", "battery power"),
+            _price_quantity,
+            "the same, and battery power as a choice, 0 discharges, the middle idles, the last charges",
+            devices=("battery",),
+            decode_devices=_third_as_battery,
+            levels=(21, 5, 5),
         ),
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -12,11 +13,14 @@ from p2p_market.devices import DEVICES
 from p2p_market.devices.base import Device, DeviceFeature
 from p2p_market.errors import ConfigError, suggest
 from p2p_market.registry import Registry
+from p2p_market.scenario.order_book import DEPTH_POSITIONS
 from p2p_market.types import AnyArray, Float32Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from p2p_market.data.calendar import Calendar
     from p2p_market.model import MarketState
+    from p2p_market.scenario.forecasts import Forecaster
+    from p2p_market.tariffs import TariffSchedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +37,16 @@ class ObservationScales:
         ``(T, 6)`` sine and cosine of the hour, the day of the week and the day of the year.
     devices
         The street's devices by kind.
+    tariffs, forecaster
+        What forecasts are read from, where there are any.
     """
 
     energy: float
     price: float
     calendar: Float32Array
     devices: Mapping[str, Device] = field(default_factory=dict)
+    tariffs: TariffSchedule | None = None
+    forecaster: Forecaster | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ class Feature:
     summary: str
     can_exceed: bool = True
     device: str | None = None
+    reads_book: bool = False  # whether the state has to keep the last interval's book for it
 
     @property
     def is_common(self) -> bool:
@@ -116,6 +125,16 @@ def _band(state: MarketState, scales: ObservationScales) -> FloatArray | Float32
     return np.stack([state.price_low, state.price_high], axis=1) / scales.price
 
 
+def _book(state: MarketState, scales: ObservationScales) -> FloatArray | Float32Array:
+    assert state.book is not None  # noqa: S101 - kept, since a feature declares that it reads it
+    seen = np.empty((len(state.row), 3 + 2 * len(DEPTH_POSITIONS)))
+    seen[:, 0] = np.nan_to_num(state.book[:, 0] / scales.price, nan=0.0)
+    seen[:, 1] = np.nan_to_num(state.book[:, 1] / scales.price, nan=1.0)
+    seen[:, 2] = seen[:, 1] - seen[:, 0]
+    seen[:, 3:] = state.book[:, 2:] / (scales.energy * state.net_load.shape[1])
+    return seen
+
+
 @dataclass(frozen=True)
 class _Column:
     """One column of a table ``(B, K)``; an observer that sees several columns reads the table once."""
@@ -138,8 +157,91 @@ class _OfDevice:
         return self.feature.read(scales.devices[self.kind], state.devices[self.kind], scales.energy)
 
 
+@dataclass(frozen=True)
+class _ForecastEnergy:
+    """Demand (0) or PV (1) so many intervals after the coming one."""
+
+    quantity: Literal[0, 1]
+    ahead: int
+
+    def __call__(self, state: MarketState, scales: ObservationScales) -> FloatArray:
+        assert scales.forecaster is not None  # noqa: S101 - there is no such feature without
+        return scales.forecaster.energy(state, self.quantity, self.ahead) / scales.energy
+
+
+@dataclass(frozen=True)
+class _ForecastPrice:
+    """Retail price so many intervals after the coming one, which tariffs tell in advance."""
+
+    ahead: int
+
+    def __call__(self, state: MarketState, scales: ObservationScales) -> FloatArray:
+        assert scales.tariffs is not None  # noqa: S101 - the same
+        rows = np.minimum(state.row + self.ahead, len(scales.calendar) - 1)
+        return scales.tariffs.prices(rows)[0] / scales.price
+
+
 _REFERENCE_POWER = "reference power"
 _TOP_RETAIL_PRICE = "highest retail price"
+
+
+def _of_book(place: int, low: float, unit: str, summary: str) -> Feature:
+    return Feature(_Column(_book, place), low, 1.0, unit, "all", summary, reads_book=True)
+
+
+def _book_features() -> dict[str, Feature]:
+    features = {
+        "best_bid": _of_book(0, 0.0, _TOP_RETAIL_PRICE, "highest bid of the last interval, 0 without bids"),
+        "best_ask": _of_book(1, 0.0, _TOP_RETAIL_PRICE, "lowest ask of the last interval, 1 without asks"),
+        "spread": _of_book(2, -1.0, _TOP_RETAIL_PRICE, "best ask less best bid, below 0 where they crossed"),
+    }
+    for side, words, first in (("bid", "more", 3), ("ask", "less", 3 + len(DEPTH_POSITIONS))):
+        for place, position in enumerate(DEPTH_POSITIONS):
+            features[f"{side}_depth_{round(100 * position)}"] = _of_book(
+                first + place,
+                0.0,
+                _REFERENCE_POWER,
+                f"energy a household of the last {side}s at {round(100 * position)} % of the band or {words}",
+            )
+    return features
+
+
+def forecast_features(horizon: int) -> dict[str, Feature]:
+    """Features ``demand_forecast_1``, ``pv_forecast_1``, ``retail_price_forecast_1`` and so on up to the horizon."""
+    when = "{} intervals after the coming one"
+    ahead = range(1, horizon + 1)
+    return (
+        {
+            f"demand_forecast_{k}": Feature(
+                _ForecastEnergy(0, k), 0.0, 1.0, _REFERENCE_POWER, "own", f"forecast of own demand {when.format(k)}"
+            )
+            for k in ahead
+        }
+        | {
+            f"pv_forecast_{k}": Feature(
+                _ForecastEnergy(1, k),
+                0.0,
+                1.0,
+                _REFERENCE_POWER,
+                "own",
+                f"forecast of own PV generation {when.format(k)}",
+            )
+            for k in ahead
+        }
+        | {
+            f"retail_price_forecast_{k}": Feature(
+                _ForecastPrice(k),
+                0.0,
+                1.0,
+                _TOP_RETAIL_PRICE,
+                "own",
+                f"own retail price {when.format(k)}",
+                can_exceed=False,
+            )
+            for k in ahead
+        }
+    )
+
 
 FEATURES: Registry[Feature] = Registry(
     "feature",
@@ -200,6 +302,7 @@ FEATURES: Registry[Feature] = Registry(
             "high end of the price band: its highest retail price",
         ),
     }
+    | _book_features()
     | {
         name: Feature(
             _OfDevice(kind, feature), feature.low, feature.high, feature.unit, "own", feature.summary, device=kind
@@ -212,6 +315,11 @@ FEATURES: Registry[Feature] = Registry(
 _OWN = ("demand", "pv", "net_load", "retail_price", "feed_in_price")
 _CALENDAR = ("hour_sine", "hour_cosine", "weekday_sine", "weekday_cosine", "season_sine", "season_cosine")
 _PUBLISHED = ("last_price", "last_price_in_band", "last_traded", "last_volume")
+_BAND = ("band_low", "band_high")
+_BOOK = tuple(_book_features())
+
+
+_FORECAST_NAME = re.compile(r"(demand|pv|retail_price)_forecast_\d+")
 
 
 @dataclass(frozen=True)
@@ -220,6 +328,7 @@ class ObservationPreset:
 
     features: tuple[str, ...]
     summary: str
+    forecasts: Literal["never", "if any", "needed"] = "never"  # whether forecasts go with it
 
 
 PRESETS: Registry[ObservationPreset] = Registry(
@@ -228,6 +337,19 @@ PRESETS: Registry[ObservationPreset] = Registry(
         "private": ObservationPreset((*_OWN, *_CALENDAR), "own meter and tariff, and the calendar"),
         "public_price": ObservationPreset(
             (*_OWN, *_CALENDAR, *_PUBLISHED), "private, and the last interval's published price and volume"
+        ),
+        "order_book": ObservationPreset(
+            (*_OWN, *_CALENDAR, *_PUBLISHED, *_BOOK), "public_price, and the last interval's order book without names"
+        ),
+        "full": ObservationPreset(
+            (*_OWN, *_CALENDAR, *_PUBLISHED, *_BAND, *_BOOK),
+            "all that a household can know in this market, forecasts included where there are any",
+            forecasts="if any",
+        ),
+        "forecast": ObservationPreset(
+            (*_OWN, *_CALENDAR, *_PUBLISHED),
+            "public_price, and forecasts as scenario.forecast says",
+            forecasts="needed",
         ),
     },
 )
@@ -243,6 +365,8 @@ class Observer:
         devices.
     devices
         Kinds of devices on the street.
+    horizon
+        Intervals that forecasts reach ahead; 0: there are none.
 
     Raises
     ------
@@ -251,14 +375,21 @@ class Observer:
         that nobody has.
     """
 
-    def __init__(self, features: str | Sequence[str], devices: Collection[str] = ()) -> None:
+    def __init__(self, features: str | Sequence[str], devices: Collection[str] = (), horizon: int = 0) -> None:
+        forecasts = forecast_features(horizon)
         if isinstance(features, str):
             if features not in PRESETS and features in FEATURES:
                 raise ConfigError(
                     f"observation {features!r} is a feature, not a preset; write it as a list: [{features}]"
                 )
             of_devices = (name for name, feature in FEATURES.items() if feature.device in devices)
-            names = (*PRESETS[features].features, *of_devices)
+            preset = PRESETS[features]
+            if preset.forecasts == "needed" and not forecasts:
+                raise ConfigError(
+                    f"observation preset {features!r} shows forecasts, and there are none; set scenario.forecast, e.g. "
+                    "{kind: persistence, horizon: 4}"
+                )
+            names = (*preset.features, *of_devices, *(() if preset.forecasts == "never" else forecasts))
         else:
             names = tuple(features)
             for name in names:
@@ -268,13 +399,15 @@ class Observer:
         if not names or repeated:
             raise ConfigError(f"observation features {list(names)}: expected at least one, and none twice {repeated}")
         self.names = names
-        self.features = tuple(FEATURES[name] for name in names)
+        _check_forecasts(names, horizon)
+        self.features = tuple(forecasts[name] if name in forecasts else FEATURES[name] for name in names)
         for name, feature in zip(names, self.features, strict=True):
             if feature.device is not None and feature.device not in devices:
                 raise ConfigError(
                     f"observation feature {name!r} is about a {feature.device}, and nobody on this street has one; "
                     f"give the street some (devices.{feature.device}), or leave the feature out"
                 )
+        self.reads_book = any(feature.reads_book for feature in self.features)
         self.low = np.array([feature.low for feature in self.features], dtype=np.float32)
         self.high = np.array([feature.high for feature in self.features], dtype=np.float32)
         self._own = [i for i, feature in enumerate(self.features) if not feature.is_common]
@@ -348,6 +481,17 @@ class Observer:
         num_markets = observations.shape[0]
         own = observations[..., self._own].reshape(num_markets, -1)
         return np.concatenate([own, observations[:, 0, self._common]], axis=1)
+
+
+def _check_forecasts(names: Sequence[str], horizon: int) -> None:
+    reach = f"reaches {horizon} intervals" if horizon else "is not set"
+    known = forecast_features(horizon)
+    for name in names:
+        if _FORECAST_NAME.fullmatch(name) and name not in known:
+            raise ConfigError(
+                f"observation feature {name!r} is a forecast, and scenario.forecast {reach}; give it a longer horizon, "
+                "or leave the feature out"
+            )
 
 
 def _as_slice(places: list[int]) -> slice | list[int]:

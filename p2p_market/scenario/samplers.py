@@ -26,11 +26,15 @@ class WindowSampler:
         ``None`` for a random day, else the fixed local time at which every episode starts.
     skip_clock_changes
         Whether random episodes avoid days on which the clock changes.
+    before, after
+        Further intervals that forecasts read before an episode and after its last observation.
     """
 
     calendar: Calendar
     start: np.datetime64 | None = None
     skip_clock_changes: bool = True
+    before: int = 0
+    after: int = 0
 
     def starts(self, horizon: int) -> IntArray:
         """Rows at which an episode of ``horizon`` intervals may start.
@@ -45,18 +49,25 @@ class WindowSampler:
         """
         if self.start is not None:
             return self._fixed(self.start, horizon)
-        rows = self._windows(horizon + 1, at_midnight=True)
+        length = self.before + horizon + 1 + self.after
+        rows = self._windows(length, at_midnight=True)
         if rows.size == 0:
-            rows = self._windows(horizon + 1, at_midnight=False)
+            rows = self._windows(length, at_midnight=False)
         if rows.size == 0:
             clock = self.skip_clock_changes
             raise DataError(
-                f"no stretch of {horizon + 1} intervals without a gap{' or a change of clock' if clock else ''} in the "
+                f"no stretch of {length} intervals without a gap{' or a change of clock' if clock else ''} in the "
                 f"data ({len(self.calendar)} intervals from {self.calendar.start[0]} to {self.calendar.start[-1]}); "
-                "shorten the episode, fix its start, or load more data"
+                f"{self._forecasts}shorten the episode, fix its start, or load more data"
                 f"{' (episode.skip_clock_changes: false takes days of clock change too)' if clock else ''}"
             )
-        return rows
+        return rows + self.before
+
+    @property
+    def _forecasts(self) -> str:
+        if self.before + self.after == 0:
+            return ""
+        return f"{self.before} before it and {self.after} after it are for scenario.forecast; shorten that too; "
 
     def _windows(self, length: int, *, at_midnight: bool) -> IntArray:
         """First rows of stretches of ``length`` rows that are wholly usable."""
@@ -70,7 +81,7 @@ class WindowSampler:
         first = np.arange(num_rows - length + 1)
         fits = (bad_rows[first + length] == bad_rows[first]) & (gaps[first + length] == gaps[first + 1])
         if at_midnight:
-            fits &= self.calendar.slot[first] == 0
+            fits &= self.calendar.slot[first + self.before] == 0
         rows: IntArray = first[fits]
         return rows
 
@@ -90,12 +101,17 @@ class WindowSampler:
                 f"({labels[0]} to {labels[-1]}, every {self.calendar.interval_minutes} minutes)"
             )
         available = len(labels) - row
-        if horizon > available:
+        if horizon + self.after > available:
             raise DataError(
-                f"the episode needs {horizon} intervals from {start}, and the data has {available}; "
-                "shorten the episode or start earlier"
+                f"the episode needs {horizon + self.after} intervals from {start}, and the data has {available}; "
+                f"{self._forecasts}shorten the episode or start earlier"
             )
-        if self._gap_before()[row + 1 : row + horizon].any():
+        if self.before > row:
+            raise DataError(
+                f"the forecasts of an episode from {start} need {self.before} intervals before it, and the data has "
+                f"{row}; start later, load more data, or choose another scenario.forecast"
+            )
+        if self._gap_before()[row - self.before + 1 : row + horizon + self.after].any():
             raise DataError(f"the {horizon} intervals from {start} have a gap; start elsewhere, or fill it at load")
         return np.array([row])
 

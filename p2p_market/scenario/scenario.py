@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -14,6 +14,7 @@ from p2p_market.devices.base import Device
 from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
+from p2p_market.scenario.forecasts import Forecaster, ForecastRule
 from p2p_market.scenario.observations import ObservationScales, Observer, calendar_table
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
@@ -73,6 +74,7 @@ class EpisodeDraw:
 
     row: IntArray  # (B,) first row of the data
     profile: IntArray  # (B, N) household of the data behind each slot
+    forecast_error: FloatArray | None = None  # (B, T + 1 + H, 2, N) where forecasts are noisy
 
 
 class AuctionScenario:
@@ -90,6 +92,8 @@ class AuctionScenario:
         Name of a preset, or a list of features.
     action
         Name of an action map.
+    action_levels
+        How many choices each component of a discrete map has; ``None`` takes the map's own numbers.
     window
         Draws the first interval of an episode.
     reference_power_kw
@@ -98,6 +102,8 @@ class AuctionScenario:
         Grid of metered energy [kWh].
     devices
         What households can steer, by kind.
+    forecast
+        How the forecasts are made that households see; ``None``: there are none.
     """
 
     def __init__(
@@ -108,10 +114,12 @@ class AuctionScenario:
         *,
         observation: str | Sequence[str] = "public_price",
         action: str = "price_quantity",
+        action_levels: Sequence[int] | None = None,
         window: WindowSampler | None = None,
         reference_power_kw: float = 10.0,
         energy_unit: float = 0.001,
         devices: Mapping[str, Device] | None = None,
+        forecast: ForecastRule | None = None,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
         check_roles(has_pv, int(street.is_prosumer.sum()))
@@ -120,8 +128,9 @@ class AuctionScenario:
         self.tariffs = tariffs
         self.calendar = container.calendar
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
-        self.observer = Observer(observation, self.fleet.devices)
-        self.action_map: ActionMap = ACTION_MAPS[action]
+        self.forecast = forecast
+        self.observer = Observer(observation, self.fleet.devices, 0 if forecast is None else forecast.horizon)
+        self.action_map: ActionMap = ACTION_MAPS[action].with_levels(action, action_levels)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
         if missing:
             raise ConfigError(
@@ -136,6 +145,10 @@ class AuctionScenario:
             price=max(float(tariffs.retail.max()), 1e-9),
             calendar=calendar_table(container.calendar),
             devices=self.fleet.devices,
+            tariffs=tariffs,
+            forecaster=None
+            if forecast is None
+            else Forecaster(forecast, self.read_meters, container.calendar.slots_per_day),
         )
         units_per_kwh = round(1.0 / energy_unit)
         if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:
@@ -157,7 +170,7 @@ class AuctionScenario:
         self._first_unit = num_homes * np.arange(num_rows)  # where the interval of each row starts in that table
         self._pv_mask = None if street.is_prosumer.all() else street.is_prosumer.astype(np.float64)
         self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
-        self._action_space = spaces.Box(-1.0, 1.0, (len(self.action_map.components),), dtype=np.float32)
+        self._action_space = self.action_map.make_space()
 
     def _scale_to_capacity(self, capacity_kw: float) -> FloatArray:
         """``(H,)`` factor from the data's PV to the street's roof size."""
@@ -173,8 +186,8 @@ class AuctionScenario:
         """Space of one household's observation, ``(F,)`` float32, the same for all."""
         return self._observation_space
 
-    def get_action_space(self) -> spaces.Box:
-        """Space of one household's action, ``(A,)`` float32 in [-1, 1], the same for all."""
+    def get_action_space(self) -> spaces.Space[Any]:
+        """Space of one household's action, the same for all: ``(A,)`` float32 in [-1, 1], or choices."""
         return self._action_space
 
     def get_state_space(self) -> spaces.Box:
@@ -207,7 +220,8 @@ class AuctionScenario:
         rows = np.array([starts[rng.integers(starts.size)] for rng in generators], dtype=np.int64)
         fixed = self.street.profile
         profile = np.stack([self.households(rng) if fixed is None else fixed for rng in generators])
-        return EpisodeDraw(rows, profile)
+        errors = None if self.forecast is None else self.forecast.draw_errors(generators, horizon, profile.shape[1])
+        return EpisodeDraw(rows, profile, errors)
 
     def read_meters(self, row: IntArray, profile: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Demand, PV and net load ``(B, N)`` [kWh] of interval ``row`` (B,), on the energy grid.

@@ -30,6 +30,13 @@ STREETS: list[Any] = [
     pytest.param({"agent_names": "role", "plan": {"agl_time_of_use": 0.5, "flat": 0.5}}, id="roles"),
     pytest.param({"mechanism": "pay_as_bid", "learners": 2, "scripted": "zero_intelligence"}, id="mixed street"),
     pytest.param({"observation": "private", "action": "price", "ties": "random"}, id="price only"),
+    pytest.param({"action": "discrete_price", "action_levels": [5]}, id="discrete price"),
+    pytest.param(
+        {"action": "multi_discrete"},
+        id="multi-discrete",
+        # PettingZoo takes such spaces, and its turn-based test says that they are unusual
+        marks=pytest.mark.filterwarnings("ignore:Action space for each agent probably should be"),
+    ),
     pytest.param({"mechanism": "continuous", "rounds": 3, "action": "price_concession"}, id="bidding rounds"),
 ]
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from streets import homes, random_batch, street_vector_env
 
+from p2p_market.auction.orders import Orders
 from p2p_market.errors import ConfigError
 from p2p_market.scenario.observations import FEATURES, Observer
+from p2p_market.scenario.order_book import empty_book, published_book
 
 REFERENCE_KW = 2.0  # small, so that some values are clipped
 BATTERIES = {"devices": {"battery": {"share": 0.6, "owners": "all", "capacity_kwh": 6.0, "power_kw": 3.0}}}
@@ -30,6 +32,8 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
     has_battery = bool(scenario.fleet) and scenario.fleet.devices["battery"].owners[slot]
     if name in ("last_price", "last_price_in_band") and not traded:
         return 0.0
+    if name in ("best_bid", "best_ask", "spread") or "_depth_" in name:
+        return of_book(name, last, market, top, energy * 5)
     hour, day = (time.hour + time.minute / 60) / 24, time.timetuple().tm_yday - 1
     turns = {"hour": hour, "weekday": time.weekday() / 7, "season": day / 365.25}
     if name.endswith(("_sine", "_cosine")):
@@ -53,6 +57,25 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
         "band_low": scenario.tariffs.feed_in[row].min() / top,
         "band_high": scenario.tariffs.retail[row].max() / top,
     }[name]
+
+
+def of_book(name: str, last, market: int, top: float, energy: float) -> float:  # type: ignore[no-untyped-def]  # the same
+    """A feature of the last interval's order book, order by order."""
+    orders = []
+    if last is not None:
+        orders = list(zip(last.orders.price[market].tolist(), last.orders.quantity[market].tolist(), strict=True))
+    best_bid = max((price for price, quantity in orders if quantity > 0), default=0.0) / top
+    best_ask = min((price for price, quantity in orders if quantity < 0), default=top) / top
+    if "_depth_" not in name:
+        return {"best_bid": best_bid, "best_ask": best_ask, "spread": best_ask - best_bid}[name]
+    if last is None:
+        return 0.0
+    low, high = float(last.before.price_low[market]), float(last.before.price_high[market])
+    side, _, percent = name.split("_")
+    level = low + int(percent) / 100 * (high - low)
+    if side == "bid":
+        return sum(quantity for price, quantity in orders if quantity > 0 and price > level - 1e-9) / energy
+    return sum(-quantity for price, quantity in orders if quantity < 0 and price < level + 1e-9) / energy
 
 
 def test_every_feature_says_what_it_is_called() -> None:
@@ -144,3 +167,38 @@ def test_actions_mean_a_place_in_the_band_and_a_share_of_the_net_load() -> None:
                 ticks = (low + 0.5 * (float(actions[0, slot, 0]) + 1.0) * (high - low)) / 1e-4
                 whole = math.floor(ticks + 1e-6) if need > 0 else math.ceil(ticks - 1e-6)  # never into a loss
                 assert orders.price[0, slot] == pytest.approx(whole * 1e-4, abs=1e-12)
+
+
+def test_the_book_of_an_interval_by_hand() -> None:
+    orders = Orders(np.array([[0.30, 0.20, 0.10, 0.25]]), np.array([[1.0, 2.0, -4.0, -0.5]]))
+    book = published_book(orders, np.array([0.05]), np.array([0.45]))  # at 0.05, 0.15, 0.25, 0.35 and 0.45
+    assert book[0, :2].tolist() == [0.30, 0.10]
+    assert book[0, 2:7].tolist() == [3.0, 3.0, 1.0, 0.0, 0.0]
+    assert book[0, 7:].tolist() == [0.0, 4.0, 4.5, 4.5, 4.5]
+
+
+def test_a_book_is_kept_for_those_who_see_it_and_forgotten_at_a_reset() -> None:
+    plain, seen = street_vector_env(2, 4), street_vector_env(2, 4, overrides={"observation": "order_book"})
+    plain.reset(seed=0)
+    seen.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(24):
+        actions = random_batch(seen, rng)
+        plain.step(actions)
+        seen.step(actions)
+    assert plain.controller.state.book is None
+    before = seen.controller.state.book
+    assert before is not None
+    assert np.isfinite(before[:, :2]).all()
+    seen.reset(mask=np.array([True, False]))
+    after = seen.controller.state.book
+    assert after is not None
+    np.testing.assert_array_equal(after[1], before[1])
+    np.testing.assert_array_equal(after[0], empty_book(1)[0])
+
+
+def test_a_pool_has_an_empty_book() -> None:
+    env = street_vector_env(1, 4, overrides={"observation": ["best_bid", "best_ask"], "mechanism": "mid_market_rate"})
+    env.reset(seed=0)
+    observations, *_ = env.step(np.zeros((1, 4, 2)))
+    np.testing.assert_array_equal(observations, np.broadcast_to([0.0, 1.0], (1, 4, 2)))

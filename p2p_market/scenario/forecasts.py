@@ -1,0 +1,108 @@
+"""Forecasts of own demand and PV, for observations: what a household thinks that coming intervals bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from p2p_market.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from p2p_market.model import MarketState
+
+ReadMeters = Callable[[IntArray, IntArray], tuple[FloatArray, FloatArray, FloatArray]]
+
+
+@dataclass(frozen=True)
+class ForecastRule:
+    r"""How forecasts are made.
+
+    Parameters
+    ----------
+    kind
+        ``"perfect"``: what will be metered. ``"persistence"``: the same time of the last day that is known.
+        ``"rolling_mean"``: mean of the same time over the last ``days``. ``"noisy"``: what will be metered times
+        :math:`\max(1 + \varepsilon, 0)`, with
+        :math:`\varepsilon_t = \rho\,\varepsilon_{t-1} + \sqrt{1 - \rho^2}\,\sigma\,z_t` of standard deviation
+        :math:`\sigma` over the intervals that are forecast, drawn for every household, for demand and PV apart, at the
+        start of an episode; an interval has one error, however far ahead it is seen.
+    horizon
+        Intervals ahead, H.
+    days
+        Of ``rolling_mean``.
+    error, autocorrelation
+        :math:`\sigma` and :math:`\rho` of ``noisy``.
+    """
+
+    kind: Literal["perfect", "persistence", "rolling_mean", "noisy"]
+    horizon: int
+    days: int = 7
+    error: float = 0.2
+    autocorrelation: float = 0.9
+
+    def rows_before(self, slots_per_day: int) -> int:
+        """Intervals of the data before an episode that forecasts read."""
+        turns = -(-self.horizon // slots_per_day)
+        days = {"persistence": turns, "rolling_mean": turns - 1 + self.days}
+        return days.get(self.kind, 0) * slots_per_day
+
+    def draw_errors(self, generators: Sequence[np.random.Generator], horizon: int, num: int) -> FloatArray | None:
+        """``(B, T + 1 + H, 2, N)`` errors of demand and PV by interval of the episode; ``None`` for exact kinds."""
+        if self.kind != "noisy":
+            return None
+        errors = np.stack([rng.standard_normal((horizon + 1 + self.horizon, 2, num)) for rng in generators])
+        errors[:, 1:] *= np.sqrt(1.0 - self.autocorrelation**2)
+        for interval in range(1, errors.shape[1]):
+            errors[:, interval] += self.autocorrelation * errors[:, interval - 1]
+        errors *= self.error
+        return errors
+
+
+class Forecaster:
+    """Reads forecasts.
+
+    Parameters
+    ----------
+    rule
+        How they are made.
+    read_meters
+        Demand, PV and net load of rows and households of the data.
+    slots_per_day
+        Intervals a day.
+    """
+
+    def __init__(self, rule: ForecastRule, read_meters: ReadMeters, slots_per_day: int) -> None:
+        self.rule = rule
+        self._read_meters = read_meters
+        self._slots_per_day = slots_per_day
+
+    def energy(self, state: MarketState, quantity: Literal[0, 1], ahead: int) -> FloatArray:
+        """Forecast ``(B, N)`` [kWh] of demand (0) or PV (1) so many intervals after the coming one."""
+        row, kind = state.row + ahead, self.rule.kind
+        if kind in ("persistence", "rolling_mean"):
+            known = row - -(-ahead // self._slots_per_day) * self._slots_per_day  # the coming interval is known
+            days = 1 if kind == "persistence" else self.rule.days
+            total = self._read_meters(known, state.profile)[quantity]
+            for day in range(1, days):
+                total = total + self._read_meters(known - day * self._slots_per_day, state.profile)[quantity]
+            return total / days
+        energy = self._read_meters(row, state.profile)[quantity]
+        if state.forecast_error is None:
+            return energy
+        place = np.minimum(state.elapsed + ahead, state.forecast_error.shape[1] - 1)
+        error = state.forecast_error[np.arange(len(place)), place, quantity]
+        noisy: FloatArray = energy * np.maximum(1.0 + error, 0.0)
+        return noisy
+
+
+def join_errors(previous: FloatArray, drawn: FloatArray, chosen: IntArray) -> FloatArray:
+    """Errors of a batch in which the episodes of the markets ``chosen`` start anew, perhaps of another length."""
+    length = max(previous.shape[1], drawn.shape[1])
+    joined = np.zeros((len(previous), length, *previous.shape[2:]))
+    joined[:, : previous.shape[1]] = previous
+    joined[chosen] = 0.0
+    joined[chosen, : drawn.shape[1]] = drawn
+    return joined
