@@ -20,6 +20,7 @@ from p2p_market.view.view import AuctionView
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
+STORAGE_STREET = ROOT / "configs" / "storage_street.yaml"
 DAY = np.datetime64("2013-01-14")
 INTERVALS = 24  # to noon
 
@@ -39,11 +40,11 @@ def draw_market(path: Path) -> None:
         imsave(temporary, view.render(controller, "rgb_array"), format="png", metadata={"Software": "p2p_market"})
 
 
-def draw_savings(path: Path) -> None:
-    """Draw the savings of a run of the quickstart."""
+def draw_figure_of_run(path: Path, config: Path, figure: str) -> None:
+    """Draw one of the figures of a run."""
     with tempfile.TemporaryDirectory() as folder, atomic_path(path) as temporary:
-        written = {figure.name: figure for figure in write_figures(p2p_market.run(QUICKSTART), folder)}
-        temporary.write_bytes(written["savings_by_household.png"].read_bytes())
+        written = {file.name: file for file in write_figures(p2p_market.run(config), folder)}
+        temporary.write_bytes(written[figure].read_bytes())
 
 
 def draw_zero_intelligence(path: Path) -> None:
@@ -83,6 +84,7 @@ def draw_zero_intelligence(path: Path) -> None:
 
 if __name__ == "__main__":
     draw_market(IMAGES / "market.png")
-    draw_savings(IMAGES / "savings.png")
+    draw_figure_of_run(IMAGES / "savings.png", QUICKSTART, "savings_by_household.png")
+    draw_figure_of_run(IMAGES / "battery_day.png", STORAGE_STREET, "battery_day.png")
     draw_zero_intelligence(IMAGES / "zero_intelligence.png")
     draw_examples()

@@ -342,6 +342,9 @@ class RunSection(Section):
     num_markets: int = Field(1, ge=1, description="streets side by side, each drawn anew")
     trades: bool = Field(False, description="write every pair of buyer and seller too")
     figures: bool = Field(True, description="write PNG figures where matplotlib is installed")
+    bounds: bool = Field(
+        False, description="work out the least cost too, together and everybody alone; needs the extra bounds"
+    )
 
 
 class Config(Section):

@@ -8,6 +8,7 @@
     ├── ActionError        an action cannot be used                       (also a ValueError)
     ├── MechanismError     an order book or an option of a mechanism is wrong (also a ValueError)
     ├── EpisodeError       step before reset, or render without a mode    (also a RuntimeError)
+    ├── SolverError        a linear program was not solved                (also a RuntimeError)
     ├── MissingExtraError  an optional dependency is not installed        (also an ImportError)
     └── UnknownNameError   a name that no registry has                    (also a LookupError)
 
@@ -46,6 +47,10 @@ class MechanismError(P2PMarketError, ValueError):
 
 class EpisodeError(P2PMarketError, RuntimeError):
     """A call that does not fit the moment: a step before the first reset, a render without a mode."""
+
+
+class SolverError(P2PMarketError, RuntimeError):
+    """A solver ended without an optimum; the message repeats what it said."""
 
 
 class MissingExtraError(P2PMarketError, ImportError):

@@ -18,6 +18,7 @@ from p2p_market.metrics import gains_from_trade
 from p2p_market.output import check_output
 from p2p_market.recorder import Recorder
 from p2p_market.results import RUN_FOLDER, RunResults, frames_of, summarise
+from p2p_market.run_bounds import bound_figures, check_bounds
 
 Progress = Callable[[int, int], None]
 
@@ -52,6 +53,8 @@ def run(
     ------
     ConfigError, DataError, UnknownNameError
         For anything wrong with configuration or data; nothing is written then.
+    MissingExtraError
+        If ``run.bounds`` is asked for without scipy.
 
     Examples
     --------
@@ -80,6 +83,8 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
         start=start,
         learners_follow=config.run.policy,
     )
+    if config.run.bounds:
+        check_bounds(controller, horizon)
     recorder = Recorder(horizon, *controller.get_size(), controller.model.scenario.fleet.devices)
     trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
     controller.reset(seed=config.seed)
@@ -92,7 +97,8 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
             progress(interval + 1, horizon)
     gains = gains_from_trade(recorder)
     intervals, households, pairs = frames_of(controller, recorder, gains, trades)
-    return RunResults(config, summarise(controller, recorder, gains), intervals, households, pairs)
+    bounds = bound_figures(controller, recorder) if config.run.bounds else None
+    return RunResults(config, summarise(controller, recorder, gains, bounds), intervals, households, pairs)
 
 
 def _span(config: Config, calendar: Calendar) -> tuple[np.datetime64, int]:

@@ -136,6 +136,17 @@ def _of_devices(recorder: Recorder, totals: Mapping[str, float]) -> dict[str, fl
     return figures
 
 
+def value_captured(figures: Mapping[str, float], optimal_cost: float) -> float:
+    """Share of what could be saved at best that was saved; nan where less than a hundredth of a cent could be.
+
+    Both are sums over the run, so that days on which there is much to save count for more.
+    """
+    grid_only = figures["grid_only_cost_dollars"]
+    possible = grid_only - optimal_cost
+    return float("nan") if possible < _NOTHING else (grid_only - figures["community_cost_dollars"]) / possible
+
+
+_NOTHING = 1e-4  # [$]
 _SUMMABLE = ("_kwh", "_dollars")
 
 
@@ -155,9 +166,17 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
     price = figures["mean_price_dollars_per_kwh"]
     saving = figures["community_saving_dollars"]
     relative = _ratio(saving, abs(figures["grid_only_cost_dollars"]))
+    bounds = []
+    if "optimal_cost_dollars" in figures:
+        bounds = [
+            ("Community cost, selfish: everybody alone at best", money(figures["selfish_cost_dollars"])),
+            ("Community cost, optimum: together at best", money(figures["optimal_cost_dollars"])),
+            ("Value captured", share(figures["value_captured"])),
+        ]
     return [
         ("Community cost", money(figures["community_cost_dollars"])),
         ("Community cost with the grid alone", money(figures["grid_only_cost_dollars"])),
+        *bounds,
         ("Community saving", f"{money(saving)} ({share(relative)})"),
         ("Saving a household: mean", money(figures["saving_mean_dollars"])),
         ("Saving a household: worst", money(figures["saving_worst_dollars"])),

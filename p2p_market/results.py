@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from p2p_market._version import __version__
 from p2p_market.config import Config
 from p2p_market.config_loading import dump_config
 from p2p_market.errors import MissingExtraError
-from p2p_market.metrics import Gains, key_figures
+from p2p_market.metrics import Gains, key_figures, value_captured
 from p2p_market.output import check_output, staged
 from p2p_market.recorder import DEVICE_COLUMNS
 from p2p_market.types import AnyArray
@@ -147,9 +147,14 @@ def frames_of(
     return frames[0], frames[1], pairs
 
 
-def summarise(controller: AuctionController, recorder: Recorder, gains: Gains) -> dict[str, float]:
-    """Key figures of a finished run."""
-    return key_figures(recorder, gains, controller.model.scenario.interval_hours)
+def summarise(
+    controller: AuctionController, recorder: Recorder, gains: Gains, bounds: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Key figures of a finished run, and where they stand between the ``bounds``, where these are given."""
+    figures = key_figures(recorder, gains, controller.model.scenario.interval_hours)
+    if bounds is not None:
+        figures |= {**bounds, "value_captured": value_captured(figures, bounds["optimal_cost_dollars"])}
+    return figures
 
 
 def _repeated(values: Sequence[str], times: int) -> pl.Series:

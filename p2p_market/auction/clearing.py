@@ -95,7 +95,8 @@ def sort_book(
     if on_grid is not None and (book := tick_book(*on_grid, **rest)) is not None:
         return book
     quantity = rules.to_book_quantity(orders.quantity)
-    price = rules.to_book_price(orders.price, quantity > 0.0)
+    # what is cut down to nothing keeps its side, as on the grid, so that both list the same prices in the same order
+    price = rules.to_book_price(orders.price, ~np.signbit(orders.quantity))
     return SortedBook(price, quantity, tolerance=1e-12 if rules.energy_unit is None else 0.0, **rest)
 
 

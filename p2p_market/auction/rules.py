@@ -18,7 +18,7 @@ from p2p_market.types import BoolArray, FloatArray
 TIE_RULES = ("prorata", "priority", "random")
 
 # A limit price within this share of a tick of a tick is on it, and a quantity likewise: 0.29 is 2900 ticks of 0.0001.
-_GRID_TOLERANCE = 1e-6
+GRID_TOLERANCE = 1e-6
 _PRICE_DECIMALS_ON_TICKS = 9
 _PRICE_DECIMALS = 12
 
@@ -78,7 +78,7 @@ class AuctionRules:
                 raise MechanismError(f"{name} is {value!r}; expected a number above 0, or None for no grid")
         if self.lot is not None and self.energy_unit is not None:
             units = self.lot / self.energy_unit
-            if round(units) < 1 or abs(units - round(units)) > _GRID_TOLERANCE:
+            if round(units) < 1 or abs(units - round(units)) > GRID_TOLERANCE:
                 raise MechanismError(
                     f"lot is {self.lot!r} kWh; expected a whole number of units of {self.energy_unit:g} kWh"
                 )
@@ -162,10 +162,10 @@ class AuctionRules:
 
     def _on_grid(self, price: FloatArray, quantity: FloatArray, side: FloatArray) -> tuple[FloatArray, FloatArray]:
         ticks = _divide(price, self.price_tick) * side
-        ticks += _GRID_TOLERANCE
+        ticks += GRID_TOLERANCE
         np.floor(ticks, out=ticks)  # asks upwards: the floor of the mirror image
         ticks *= side
-        units = side * _GRID_TOLERANCE
+        units = side * GRID_TOLERANCE
         units += _divide(quantity, self.energy_unit)
         return ticks, np.trunc(units, out=units)
 
@@ -175,8 +175,8 @@ class AuctionRules:
     def in_ticks(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices in whole ticks: bids rounded down, asks up. Needs a ``price_tick``."""
         ticks = _divide(price, self.price_tick)
-        down = np.floor(ticks + _GRID_TOLERANCE)
-        up = np.ceil(ticks - _GRID_TOLERANCE)
+        down = np.floor(ticks + GRID_TOLERANCE)
+        up = np.ceil(ticks - GRID_TOLERANCE)
         return np.where(is_bid, down, up)
 
     def round_price(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
@@ -192,7 +192,7 @@ class AuctionRules:
         if self.energy_unit is None:
             return quantity
         units = _divide(quantity, self.energy_unit)
-        return np.trunc(units + np.copysign(_GRID_TOLERANCE, units))
+        return np.trunc(units + np.copysign(GRID_TOLERANCE, units))
 
     def order_size(self, quantity: FloatArray) -> FloatArray:
         """Signed size of the orders [kWh] of households that want to trade ``quantity`` [kWh].
@@ -202,7 +202,7 @@ class AuctionRules:
         """
         if self.lot is None:
             return self.from_book_quantity(self.to_book_quantity(quantity))
-        return np.where(np.abs(quantity) >= self.lot * (1.0 - _GRID_TOLERANCE), np.copysign(self.lot, quantity), 0.0)
+        return np.where(np.abs(quantity) >= self.lot * (1.0 - GRID_TOLERANCE), np.copysign(self.lot, quantity), 0.0)
 
     def from_book_quantity(self, units: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Quantities of the book back in kWh, into ``out`` if there is one."""
@@ -235,7 +235,9 @@ class _Unit:
     def times(self, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
         if self._factor is None:
             return values if out is None else np.positive(values, out=out)
-        return (np.divide if self._divides else np.multiply)(values, self._factor, out=out)
+        if out is not None:
+            return (np.divide if self._divides else np.multiply)(values, self._factor, out=out)
+        return values / self._factor if self._divides else values * self._factor  # arrays of any library
 
     def times_one(self, value: float) -> float:
         if self._factor is None:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from p2p_market.devices.base import DeviceDesign, DeviceMove, DeviceState
-from p2p_market.errors import ConfigError
+from p2p_market.errors import ConfigError, is_number
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
 
@@ -62,6 +62,20 @@ class BatteryDesign(DeviceDesign):
             )
 
 
+# What a battery can be: name, highest value, and whether 0 is too low.
+_LIMITS = (
+    ("capacity", np.inf, False),
+    ("charge_power", np.inf, False),
+    ("discharge_power", np.inf, False),
+    ("charge_efficiency", 1.0, True),
+    ("discharge_efficiency", 1.0, True),
+    ("self_discharge", 1.0, False),
+    ("minimum", np.inf, False),
+    ("initial", np.inf, False),
+    ("wear_cost", np.inf, False),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Batteries:
     r"""The batteries of a street, ``(N,)`` each; capacity 0 where there is none.
@@ -89,6 +103,12 @@ class Batteries:
         Length of an interval [h].
     units_per_kwh
         Energy grid: what is taken and given is cut down to whole units.
+
+    Raises
+    ------
+    ConfigError
+        If an array is not ``(N,)``, or a battery cannot be: a capacity below 0, an efficiency of 0, a minimum above the
+        capacity ...
     """
 
     capacity: FloatArray
@@ -102,6 +122,36 @@ class Batteries:
     wear_cost: FloatArray
     interval_hours: float = 0.5
     units_per_kwh: int = 1000
+
+    def __post_init__(self) -> None:
+        if not (is_number(self.interval_hours) and self.interval_hours > 0.0):
+            raise ConfigError(f"interval_hours is {self.interval_hours!r}; expected a number above 0")
+        if self.units_per_kwh < 1:
+            raise ConfigError(f"units_per_kwh is {self.units_per_kwh!r}; expected 1 or more")
+        for name, highest, above in _LIMITS:
+            values = getattr(self, name)
+            if np.ndim(self.capacity) != 1 or np.shape(values) != self.capacity.shape:
+                raise ConfigError(
+                    f"{name} has the shape {np.shape(values)} beside capacities of {np.shape(self.capacity)}; "
+                    "expected one entry a household in each, (N,)"
+                )
+            possible = np.isfinite(values) & (values > 0.0 if above else values >= 0.0) & (values <= highest)
+            if not possible.all():
+                household = int(np.argmin(possible))
+                least = "above 0" if above else "0 or more"
+                most = "" if highest == np.inf else f", at most {highest:g}"
+                raise ConfigError(
+                    f"{name} of household {household} is {values[household]:g}; expected a number {least}{most}"
+                )
+        for name in ("minimum", "initial"):
+            values = getattr(self, name)
+            over = self.owners & (values > self.capacity)
+            if over.any():
+                household = int(np.argmax(over))
+                raise ConfigError(
+                    f"{name} of household {household} is {values[household]:g} kWh, above the capacity of its battery, "
+                    f"{self.capacity[household]:g} kWh"
+                )
 
     @classmethod
     def of_designs(

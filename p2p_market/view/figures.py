@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ import polars as pl
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.data.atomic import atomic_path
 from p2p_market.types import FloatArray
+from p2p_market.view.battery_day import draw_battery_day
 from p2p_market.view.book import Book
 from p2p_market.view.clock import interval_name, long_date, span_name
 from p2p_market.view.course import Course, read_course
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from p2p_market.config import Config
 
 DOTS_PER_INCH = 110
+_Drawing: TypeAlias = "tuple[Callable[[Figure, Results], None], tuple[float, float]]"
 _TRADE = 1e-9  # [kWh] and [$]: less is rounding
 
 
@@ -78,7 +80,8 @@ def write_figures(results: Results, folder: str | Path) -> list[Path]:
         A finished run.
     folder
         Where to write ``price_and_volume.png``, ``supply_and_demand.png``, ``savings_by_household.png`` and
-        ``community_power.png``. Each appears when it is complete, and takes the place of an earlier one.
+        ``community_power.png``, and with batteries ``battery_day.png``. Each appears when it is complete, and takes
+        the place of an earlier one.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def write_figures(results: Results, folder: str | Path) -> list[Path]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (matplotlib is optional)
         from matplotlib.figure import Figure  # noqa: PLC0415 (matplotlib is optional)
 
-        for name, (draw, size) in _DRAWINGS.items():
+        for name, (draw, size) in _drawings_of(results).items():
             canvas = FigureCanvasAgg(Figure(figsize=size, dpi=DOTS_PER_INCH))
             draw(canvas.figure, results)
             path = Path(folder) / name
@@ -103,6 +106,12 @@ def write_figures(results: Results, folder: str | Path) -> list[Path]:
                 canvas.figure.savefig(temporary, format="png", metadata={"Software": "p2p_market"})
             written.append(path)
     return written
+
+
+def _drawings_of(results: Results) -> Mapping[str, _Drawing]:
+    """Those of every run, and those of what this street has; a day of batteries needs more than one interval."""
+    shows_batteries = "battery_kwh" in results.households.columns and results.intervals["start"].n_unique() > 1
+    return {**_DRAWINGS, "battery_day.png": (_draw_battery_day, (10.0, 8.2))} if shows_batteries else _DRAWINGS
 
 
 def _first_market(frame: pl.DataFrame) -> pl.DataFrame:
@@ -324,7 +333,12 @@ def _draw_community_power(figure: Figure, results: Results) -> None:
         note(pv_axes, "No household has PV that generates in this run.")
 
 
-_DRAWINGS: Mapping[str, tuple[Callable[[Figure, Results], None], tuple[float, float]]] = {
+def _draw_battery_day(figure: Figure, results: Results) -> None:
+    _head(figure, "The day on which batteries moved most energy", results)
+    draw_battery_day(figure, _first_market(results.intervals), _first_market(results.households))
+
+
+_DRAWINGS: Mapping[str, _Drawing] = {
     "price_and_volume.png": (_draw_price_and_volume, (10.0, 6.0)),
     "supply_and_demand.png": (_draw_supply_and_demand, (8.0, 5.8)),
     "savings_by_household.png": (_draw_savings_by_household, (10.0, 4.8)),

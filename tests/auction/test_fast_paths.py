@@ -72,6 +72,17 @@ def test_integers_and_floats_agree_on_drawn_books(variant, batch, ties, fee):
     assert_identical(run_with_lots(variant, price, quantity, **given_), in_floats(variant, price, quantity, **given_))
 
 
+def test_an_order_of_nothing_is_listed_in_the_same_place():
+    """Levels of pairs are summed as they are listed, and an order of no size is listed by its price too."""
+    price = np.array([20, 20, 20, 21, 20, 20, 20, 22]) / 100
+    quantity = np.array([-1, -1, -1, -1, -1, -2, 0, 1]) / 16
+    given_ = {"lots": lots_for(quantity.shape), "fee": 0.02, **GRID}
+    for variant in ("pay_as_bid: spread=seller", "pairwise_midpoint"):
+        assert_identical(
+            run_with_lots(variant, price, quantity, **given_), in_floats(variant, price, quantity, **given_)
+        )
+
+
 @pytest.mark.parametrize("num_orders", [1, 2, 30, 300, _HISTOGRAM_FROM, 2000])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("variant", ["uniform_price", "pay_as_bid", "huang"])

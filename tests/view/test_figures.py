@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -22,6 +23,10 @@ SMALL = {"data.days": 3, "data.num_homes": 8, "num_households": 6, "data.start":
 LAST = {"run.start": "2013-01-16T23:30:00", "run.days": None}
 
 Texts = dict[str, str]
+
+
+def draws_batteries(results: RunResults) -> bool:
+    return bool(results.config.devices) and results.intervals.height > 1
 
 
 @pytest.fixture
@@ -40,7 +45,8 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[RunResult
     def drawn(results: RunResults) -> Texts:
         monkeypatch.setattr(Figure, "savefig", remember)
         files = write_figures(results, tmp_path)
-        assert {file.name for file in files} == NAMES == {path.name for path in tmp_path.iterdir()}
+        expected = NAMES | ({"battery_day.png"} if draws_batteries(results) else set())
+        assert {file.name for file in files} == expected == {path.name for path in tmp_path.iterdir()}
         for file in files:
             image = imread(file)
             assert min(image.shape[:2]) > 400
@@ -155,3 +161,36 @@ def test_without_matplotlib_a_run_is_written_without_figures(tmp_path: Path, mon
 def test_a_run_writes_its_figures(tmp_path: Path) -> None:
     folder = small().write(tmp_path / "run")
     assert {path.name for path in folder.glob("*.png")} == NAMES
+
+
+BATTERY = {"devices": {"battery": {"owners": "all"}}, "population.storage": "self_consumption"}
+
+
+def test_a_day_of_batteries_is_the_one_on_which_they_move_most(draw: Callable[[RunResults], Texts]) -> None:
+    results = small(**BATTERY, **{"run.days": 3})
+    day = results.households.group_by(results.households["start"].dt.date()).agg(pl.col("battery_kwh").abs().sum())
+    best = day.sort("battery_kwh", descending=True)["start"][0]
+    words = draw(results)["battery_day"]
+    assert f"{best.day} January 2013" in words
+    for label in ("mean of the 6 batteries in use", "batteries charge", "traded between neighbours", "state of charge"):
+        assert label in words
+
+
+@pytest.mark.parametrize(
+    ("overrides", "label"),
+    [
+        ({"devices": {"battery": {"owners": "all", "share": 0.17}}}, "the battery"),  # one of six, and idle
+        (
+            {"devices": {"battery": {"initial_share": 0.0}}},
+            "All batteries are empty on this day.",
+        ),  # and nobody moves them
+        ({**BATTERY, "run.start": "2013-01-16T23:00:00", "run.days": None}, "mean of the 6 batteries in use"),
+        ({**BATTERY, "market.mechanism": "grid_only"}, "price [$/kWh]"),
+    ],
+)
+def test_days_of_odd_batteries(draw: Callable[[RunResults], Texts], overrides: dict[str, Any], label: str) -> None:
+    assert label in draw(small(**overrides))["battery_day"]
+
+
+def test_one_interval_has_no_day_of_batteries(draw: Callable[[RunResults], Texts]) -> None:
+    assert "battery_day" not in draw(small(**BATTERY, **LAST))

@@ -1,0 +1,194 @@
+"""The linear program of a street: what each row says, and why it holds for all that the street can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from p2p_market.bounds.episode import Episode
+from p2p_market.bounds.sparse_program import SparseProgram
+from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
+
+
+def plan_storage(episode: Episode, *, trade: bool) -> tuple[FloatArray, float, str]:
+    """Write the program down and solve it.
+
+    Intervals in which only the sum of net loads counts (one tariff, free trade) get one variable, the street's import;
+    in the others each household's direction counts.
+
+    Returns
+    -------
+    tuple
+        Stored energy ``(T + 1, N)`` [kWh], the least cost [$], and what the solver says.
+    """
+    program = SparseProgram()
+    owners = np.flatnonzero(episode.batteries.owners)
+    storage = _add_storage(program, episode, owners)
+    pooled = episode.has_one_price & trade
+    _add_pooled_intervals(program, episode, storage, np.flatnonzero(pooled))
+    flows = _add_flows(program, episode, storage, np.flatnonzero(~pooled))
+    if trade:
+        _limit_reverse_flow(program, flows)
+        _add_trade(program, episode, flows)
+    values, objective, status = program.solve()
+    stored = np.zeros((episode.shape[0] + 1, episode.shape[1]))
+    stored[0] = episode.stored_at_start
+    stored[1:, owners] = values[storage.stored]
+    return stored, objective, status
+
+
+@dataclass(frozen=True, eq=False)
+class _Storage:
+    """The ``M`` owners of batteries, and the columns ``(T, M)`` of what their batteries do."""
+
+    owners: IntArray  # (M,)
+    charge: IntArray
+    discharge: IntArray
+    stored: IntArray  # after the interval
+    largest_charge: FloatArray  # (M,) [kWh]
+    largest_discharge: FloatArray  # (M,) [kWh]
+
+
+@dataclass(frozen=True, eq=False)
+class _Flows:
+    """The intervals ``(L,)`` in which every household's direction counts, and their owners' columns ``(L, M)``.
+
+    A household that needs energy without its battery flows *forward* when it buys, one that has some to spare when it
+    sells. ``along`` is what its battery does to that flow, ``against`` what turns it round: with the net load ``n``
+    without battery, forward flow - reverse flow = |n| + along - against.
+    """
+
+    intervals: IntArray
+    owners: IntArray
+    along: IntArray
+    against: IntArray
+    reverse: IntArray
+    needs: BoolArray  # forward is buying
+    turned_share: FloatArray  # of what is against, at most so much flows in reverse
+    can_turn: BoolArray
+    most_along: FloatArray  # [kWh]
+    most_against: FloatArray  # [kWh]
+
+
+def _add_storage(program: SparseProgram, episode: Episode, owners: IntArray) -> _Storage:
+    batteries, shape = episode.batteries, (episode.shape[0], owners.size)
+    wear, retention = batteries.wear_cost[owners], batteries.retention[owners]
+    largest_charge, largest_discharge = batteries.largest_charge[owners], batteries.largest_discharge[owners]
+    charge = program.variables(shape, wear, highest=largest_charge)
+    discharge = program.variables(shape, wear, highest=largest_discharge)
+    # Discharging keeps the minimum, self-discharge does not: nothing leads lower than from the start, or from the
+    # minimum, by self-discharge alone.
+    start = episode.stored_at_start[owners]
+    floor = np.minimum(start, batteries.minimum[owners]) * retention ** np.arange(1, shape[0] + 1)[:, None]
+    stored = program.variables(shape, lowest=floor, highest=batteries.capacity[owners])
+
+    carried = np.zeros(shape)
+    carried[0] = start * retention
+    balance = program.equal.new(carried)
+    program.equal.put(balance, stored, 1.0)
+    program.equal.put(balance[1:], stored[:-1], -retention)
+    program.equal.put(balance, charge, -batteries.charge_efficiency[owners])
+    program.equal.put(balance, discharge, 1.0 / batteries.discharge_efficiency[owners])
+
+    price = episode.off_peak_price[owners] / batteries.round_trip_efficiency[owners]
+    missing = program.variables((owners.size,), price)
+    at_end = program.at_most.new(-batteries.initial[owners])
+    program.at_most.put(at_end, missing, -1.0)
+    program.at_most.put(at_end, stored[-1], -1.0)
+    return _Storage(owners, charge, discharge, stored, largest_charge, largest_discharge)
+
+
+def _add_pooled_intervals(program: SparseProgram, episode: Episode, storage: _Storage, intervals: IntArray) -> None:
+    """The street as one meter: the sum of loads at the feed-in price, and on what is imported the rest up to retail."""
+    load = episode.net_load[intervals].sum(axis=1)
+    retail, feed_in = episode.retail_price[intervals, 0], episode.feed_in_price[intervals, 0]
+    grid_import = program.variables(load.shape, retail - feed_in)
+    balance = program.at_most.new(-load)
+    program.at_most.put(balance, grid_import, -1.0)
+    for columns, sign in ((storage.charge[intervals], 1.0), (storage.discharge[intervals], -1.0)):
+        program.at_most.put(balance[:, None], columns, sign)
+        program.add_cost(columns, sign * feed_in[:, None])
+    program.constant += float((feed_in * load).sum())
+
+
+def _add_flows(program: SparseProgram, episode: Episode, storage: _Storage, intervals: IntArray) -> _Flows:
+    """Every household at its own meter and tariff; what is traded comes off again in `_add_trade`."""
+    load, retail, feed_in = (
+        values[intervals] for values in (episode.net_load, episode.retail_price, episode.feed_in_price)
+    )
+    program.constant += float((np.where(load > 0.0, retail, feed_in) * load).sum())
+    load, retail, feed_in = (values[:, storage.owners] for values in (load, retail, feed_in))
+    needs = load >= 0.0
+    charge, discharge = storage.charge[intervals], storage.discharge[intervals]
+    along, against = np.where(needs, charge, discharge), np.where(needs, discharge, charge)
+    most_along = np.where(needs, storage.largest_charge, storage.largest_discharge)
+    most_against = np.where(needs, storage.largest_discharge, storage.largest_charge)
+    can_turn = most_against > np.abs(load)
+    # only where the battery is strong enough; the others' column is never read
+    reverse = np.zeros(load.shape, dtype=np.int64)
+    reverse[can_turn] = program.variables((int(can_turn.sum()),), (retail - feed_in)[can_turn])
+
+    price = np.where(needs, retail, feed_in)
+    program.add_cost(charge, price)
+    program.add_cost(discharge, -price)
+    forward = program.at_most.new(np.abs(load)[can_turn])
+    program.at_most.put(forward, against[can_turn], 1.0)
+    program.at_most.put(forward, along[can_turn], -1.0)
+    program.at_most.put(forward, reverse[can_turn], -1.0)
+    turned_share = np.where(can_turn, 1.0 - np.abs(load) / np.where(can_turn, most_against, 1.0), 0.0)
+    return _Flows(
+        intervals, storage.owners, along, against, reverse, needs, turned_share, can_turn, most_along, most_against
+    )
+
+
+def _limit_reverse_flow(program: SparseProgram, flows: _Flows) -> None:
+    """Keep those who trade from flowing both ways at once, as far as a linear row can.
+
+    Reverse flow is max(0, against - |n|), as a meter has it, and a battery does not charge and discharge at once. Both
+    sets are not convex; these are the sides of their convex hulls.
+    """
+    can_turn = flows.can_turn
+    turned = program.at_most.new(np.zeros(int(can_turn.sum())))
+    program.at_most.put(turned, flows.reverse[can_turn], 1.0)
+    program.at_most.put(turned, flows.against[can_turn], -flows.turned_share[can_turn])
+    both = can_turn & (flows.most_along > 0.0)
+    one_way = program.at_most.new(np.ones(int(both.sum())))
+    program.at_most.put(one_way, flows.along[both], 1.0 / flows.most_along[both])
+    program.at_most.put(one_way, flows.against[both], 1.0 / flows.most_against[both])
+
+
+def _add_trade(program: SparseProgram, episode: Episode, flows: _Flows) -> None:
+    """What neighbours sell each other: households with one price in an interval are one buyer, or one seller.
+
+    Within such a class any division of the class's trade costs the same, so classes lose nothing.
+    """
+    intervals = flows.intervals
+    load = episode.net_load[intervals]
+    traded = program.equal.new(np.zeros(intervals.size))
+    for price, sells in ((episode.retail_price[intervals], False), (episode.feed_in_price[intervals], True)):
+        label, price_of_class, interval_of_class = _classes(price)
+        saved = price_of_class if sells else episode.network_fee - price_of_class
+        columns = program.variables(price_of_class.shape, saved)
+        program.equal.put(traded[interval_of_class], columns, -1.0 if sells else 1.0)
+
+        fixed = np.maximum(-load, 0.0) if sells else np.maximum(load, 0.0)
+        rows = program.at_most.new(np.bincount(label.ravel(), fixed.ravel(), price_of_class.size).astype(np.float64))
+        program.at_most.put(rows, columns, 1.0)
+        row = rows[label[:, flows.owners]]
+        is_forward = flows.needs != sells
+        program.at_most.put(row[is_forward], flows.along[is_forward], -1.0)
+        program.at_most.put(row[is_forward], flows.against[is_forward], 1.0)
+        program.at_most.put(row[flows.can_turn], flows.reverse[flows.can_turn], -1.0)
+
+
+def _classes(price: FloatArray) -> tuple[IntArray, FloatArray, AnyArray]:
+    """Number the distinct prices of intervals ``(L, N)``: each entry's class, the classes' prices and intervals."""
+    order = price.argsort(axis=1)
+    ranked = np.take_along_axis(price, order, axis=1)
+    is_new = np.ones(price.shape, dtype=np.bool_)
+    is_new[:, 1:] = ranked[:, 1:] > ranked[:, :-1]
+    number = np.cumsum(is_new.ravel()).reshape(price.shape) - 1
+    label = np.empty_like(number)
+    np.put_along_axis(label, order, number, axis=1)
+    return label, ranked[is_new], np.nonzero(is_new)[0]

@@ -1,0 +1,94 @@
+"""What a run could have cost: the bounds of `p2p_market.bounds` for the episode that was recorded."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+
+from p2p_market.bounds import Episode, optimal_dispatch, selfish_dispatch
+from p2p_market.controller import AuctionController
+from p2p_market.devices.battery import Batteries
+from p2p_market.devices.fleet import Fleet
+from p2p_market.errors import ConfigError, require_extra
+from p2p_market.recorder import Recorder
+from p2p_market.types import FloatArray
+
+LARGEST_EPISODE = 50_000  # households times intervals; about a minute of solving, see docs/storage.md
+_BATTERY = "battery"
+
+
+def check_bounds(controller: AuctionController, num_intervals: int) -> None:
+    """Say before a run of so many intervals whether its bounds can be worked out after it.
+
+    Raises
+    ------
+    ConfigError
+        If the linear program would be too large, or the street has devices other than batteries.
+    MissingExtraError
+        Without scipy.
+    """
+    if find_spec("scipy") is None:
+        raise require_extra("scipy", "bounds", "run.bounds")
+    others = [kind for kind in controller.model.scenario.fleet.devices if kind != _BATTERY]
+    if others:
+        raise ConfigError(
+            f"run.bounds: the street has devices of the kind {', '.join(others)}, and bounds are worked out for "
+            "streets whose only devices are batteries; leave run.bounds out, or those devices"
+        )
+    num_households = controller.get_size()[1]
+    size = num_intervals * num_households
+    if size > LARGEST_EPISODE:
+        raise ConfigError(
+            f"run.bounds: {num_households} households and {num_intervals} intervals are {size:,} household-intervals, "
+            f"and bounds are worked out for up to {LARGEST_EPISODE:,}, all in one linear program; "
+            "lower run.days or street.num_households, or leave run.bounds out"
+        )
+
+
+def bound_figures(controller: AuctionController, recorder: Recorder) -> dict[str, float]:
+    """Work out the costs between which a finished run stands, mean over its markets.
+
+    Parameters
+    ----------
+    controller
+        What was run.
+    recorder
+        Its full record.
+
+    Returns
+    -------
+    dict
+        ``selfish_cost_dollars``: nobody trades, and each household's battery does what is best at its own tariff;
+        ``optimal_cost_dollars``: nothing costs less; ``optimal_plan_cost_dollars``: a plan that can be carried out,
+        which costs little more or the same. All of them with perfect foresight.
+    """
+    costs = np.array([_costs(_episode(controller, recorder, market)) for market in range(recorder.row.shape[1])])
+    names = ("selfish_cost_dollars", "optimal_cost_dollars", "optimal_plan_cost_dollars")
+    return dict(zip(names, costs.mean(axis=0).tolist(), strict=True))
+
+
+def _costs(episode: Episode) -> FloatArray:
+    optimum = optimal_dispatch(episode)
+    return np.array([selfish_dispatch(episode).cost.total, optimum.objective, optimum.cost.total])
+
+
+def _episode(controller: AuctionController, recorder: Recorder, market: int) -> Episode:
+    columns, fleet = recorder.households, controller.model.scenario.fleet
+    return Episode(
+        net_load=(columns["demand_kwh"] - columns["pv_kwh"])[:, market],
+        retail_price=columns["retail_price_dollars_per_kwh"][:, market],
+        feed_in_price=columns["feed_in_price_dollars_per_kwh"][:, market],
+        batteries=_batteries(fleet, controller),
+        off_peak_price=fleet.off_peak_price,
+        network_fee=controller.model.operator.rules.fees.network,
+    )
+
+
+def _batteries(fleet: Fleet, controller: AuctionController) -> Batteries:
+    """Read the street's batteries; on a street without, those of nobody, since trade alone can be improved too."""
+    batteries = fleet.devices.get(_BATTERY)
+    if isinstance(batteries, Batteries):
+        return batteries
+    nobody = np.full(controller.get_size()[1], -1)
+    return Batteries.of_designs([], nobody, controller.model.scenario.interval_hours, 1000)
