@@ -56,6 +56,10 @@ DEVICES: list[dict[str, Any]] = [
         }
     },
 ]
+DEVICES += [
+    {"pv_curtailment": {"owners": "all"}},
+    {**DEVICES[-1], "pv_curtailment": {"share": 0.5, "owners": "all"}},  # and both
+]
 NUM_INTERVALS = 6
 EXAMPLES = settings(max_examples=60, deadline=None)
 
@@ -128,8 +132,9 @@ def cases(
         if overrides["market.rounds"] > 1:
             overrides["scenario.action"] = draw(st.sampled_from(["price", "price_quantity", "price_concession"]))
     overrides["devices"] = draw(st.sampled_from(DEVICES))
+    of_batteries = ["price_storage", "price_quantity_storage"] if "battery" in overrides["devices"] else []
     if overrides["devices"] and overrides["scenario.action"] != "price_concession":
-        overrides["scenario.action"] = draw(st.sampled_from(["price", "price_storage", "price_quantity_storage"]))
+        overrides["scenario.action"] = draw(st.sampled_from(["price", "full_devices", *of_batteries]))
     num_learners = 0 if bidders else draw(st.sampled_from([num_homes, num_homes, num_homes // 2, 0]))
     return Case(demand, pv * has_pv, overrides, num_learners, draw(st.integers(0, 1000)))
 

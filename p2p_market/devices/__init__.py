@@ -1,8 +1,17 @@
 """What households can steer, as pure physics over arrays ``(B, N)``: one module a kind of device."""
 
-from p2p_market.devices.base import Device, DeviceDesign, DeviceFeature, DeviceKind, DeviceMove, DeviceState
+from p2p_market.devices.base import (
+    Device,
+    DeviceDesign,
+    DeviceFeature,
+    DeviceInterval,
+    DeviceKind,
+    DeviceMove,
+    DeviceState,
+)
 from p2p_market.devices.battery import Batteries, BatteryDesign
 from p2p_market.devices.fleet import Dispatch, Fleet
+from p2p_market.devices.pv_curtailment import PvCurtailment, PvCurtailmentDesign
 from p2p_market.registry import Registry
 
 DEVICES: Registry[DeviceKind] = Registry(
@@ -30,6 +39,17 @@ DEVICES: Registry[DeviceKind] = Registry(
             "battery behind the meter; +1 charges at rated power, -1 discharges",
             recorded=("state_of_charge",),
         ),
+        "pv_curtailment": DeviceKind(
+            PvCurtailmentDesign,
+            PvCurtailment.of_designs,
+            "PV curtailment",
+            {
+                "can_curtail_pv": DeviceFeature(
+                    PvCurtailment.can_curtail, 0.0, 1.0, "1", "1 if the own PV can be thrown away, 0 if not"
+                ),
+            },
+            "a share of the own PV is thrown away; -1 nothing (the default), +1 everything",
+        ),
     },
 )
 
@@ -40,9 +60,12 @@ __all__ = [
     "Device",
     "DeviceDesign",
     "DeviceFeature",
+    "DeviceInterval",
     "DeviceKind",
     "DeviceMove",
     "DeviceState",
     "Dispatch",
     "Fleet",
+    "PvCurtailment",
+    "PvCurtailmentDesign",
 ]

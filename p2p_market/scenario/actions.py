@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from p2p_market.devices import DEVICES
 from p2p_market.registry import Registry
 from p2p_market.types import AnyArray, FloatArray
 
@@ -33,6 +34,8 @@ class ActionMap:
     encode
         The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
         ``None`` where there is none.
+    steers_all
+        Whether it has a further component for every kind of device on the street, see `on_street`.
     """
 
     components: tuple[str, ...]
@@ -42,6 +45,20 @@ class ActionMap:
     devices: tuple[str, ...] = ()
     decode_devices: Callable[[AnyArray], Mapping[str, FloatArray]] | None = None
     encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
+    steers_all: bool = False
+
+    def on_street(self, kinds: Collection[str]) -> ActionMap:
+        """Return the map for a street with these kinds of devices, whose components follow in the registry's order."""
+        if not self.steers_all:
+            return self
+        present = tuple(kind for kind in DEVICES if kind in kinds)
+        first = len(self.components)
+
+        def decode_devices(actions: AnyArray) -> Mapping[str, FloatArray]:
+            return {kind: actions[..., first + i].astype(np.float64) for i, kind in enumerate(present)}
+
+        components = (*self.components, *(DEVICES[kind].component for kind in present))
+        return replace(self, components=components, devices=present, decode_devices=decode_devices)
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -123,6 +140,13 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             devices=("battery",),
             decode_devices=_third_as_battery,
             encode=_to_price_quantity_storage,
+        ),
+        "full_devices": ActionMap(
+            ("limit price", "quantity"),
+            _price_quantity,
+            "limit price, the share of the net load that is offered, and one component for each kind of device on the "
+            "street",
+            steers_all=True,
         ),
     },
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from gymnasium import spaces
 
-from p2p_market.devices.base import Device
+from p2p_market.devices.base import Device, DeviceInterval
 from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
@@ -121,7 +121,7 @@ class AuctionScenario:
         self.calendar = container.calendar
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.observer = Observer(observation, self.fleet.devices)
-        self.action_map: ActionMap = ACTION_MAPS[action]
+        self.action_map: ActionMap = ACTION_MAPS[action].on_street(self.fleet.devices)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
         if missing:
             raise ConfigError(
@@ -221,6 +221,11 @@ class AuctionScenario:
         np.subtract(energy[0], energy[1], out=energy[2])
         energy /= self._units_per_kwh
         return energy[0], energy[1], energy[2]
+
+    def describe_interval(self, state: MarketState) -> DeviceInterval:
+        """Describe the coming interval to devices."""
+        slot = self.calendar.slot.take(state.row, mode="clip")
+        return DeviceInterval(state.row, slot, state.demand, state.pv, state.net_load)
 
     def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""
