@@ -156,6 +156,7 @@ def _step() -> Iterator[Case]:
     for b, n in VECTOR_SIZES:
         goals = (Goal("rate", 5 * MILLION),) if (b, n) == (64, 300) else ()
         yield Case("step", "AuctionVectorEnv", "np.argsort", n, b, "", goals)
+    yield Case("step", "AuctionVectorEnv with batteries", "np.argsort", 300, 64, "", (Goal("rate", 3 * MILLION),))
     for b, n in VECTOR_SIZES:
         goals = (Goal("ratio", 20.0),) if (b, n) == (64, 300) else ()
         yield Case("reset", "AuctionVectorEnv", "its step", n, b, "", goals)
@@ -223,6 +224,7 @@ HEADLINES = {
     "step, AuctionVectorEnv, 1 x 10": "step `AuctionVectorEnv`, 1 market of 10",
     "step, AuctionVectorEnv, 64 x 10": "step `AuctionVectorEnv`, 64 markets of 10",
     "step, AuctionVectorEnv, 64 x 300": "step `AuctionVectorEnv`, 64 markets of 300",
+    "step, AuctionVectorEnv with batteries, 64 x 300": "the same, 80 % with a battery",
     "growth, AuctionVectorEnv.step, 3 x 100000": "step `AuctionVectorEnv`, 3 markets of 100,000",
     "pettingzoo, AuctionEnv, 1 x 10": "step PettingZoo's `AuctionEnv`, 10 households",
     "pettingzoo, AuctionEnv, 1 x 300": "step PettingZoo's `AuctionEnv`, 300 households",

@@ -20,9 +20,10 @@ UNIT = "orders"
 
 
 def core_call(book: Book) -> Call:
-    """One clearing of valid orders on ticks and watt-hours, as a step of the environment runs it."""
-    rules, grid = AuctionRules(price_tick=PRICE_TICK, energy_unit=ENERGY_UNIT), book.on_grid()
-    return lambda: clear_orders(rules, Orders(grid.price, grid.quantity))
+    """One clearing of orders that are in whole ticks and watt-hours, as a step of the environment runs it."""
+    rules = AuctionRules(price_tick=PRICE_TICK, energy_unit=ENERGY_UNIT)
+    orders = rules.make_orders(book.price, book.quantity)
+    return lambda: clear_orders(rules, orders)
 
 
 def clear_call(book: Book, *, on_grid: bool) -> Call:

@@ -23,6 +23,7 @@ from p2p_market.build import build_controller, load_data
 from p2p_market.config_loading import load_config
 from p2p_market.data.container import DataContainer
 from p2p_market.env import AuctionEnv
+from p2p_market.metrics import gains_from_trade
 from p2p_market.recorder import Recorder
 from p2p_market.results import summarise
 from p2p_market.vector_env import AuctionVectorEnv
@@ -30,6 +31,13 @@ from p2p_market.vector_env import AuctionVectorEnv
 UNIT = "agent-steps"
 NUM_PREDRAWN = 16
 EPISODE = {"episode.days": 7}
+STREETS: dict[str, dict[str, Any]] = {  # by what is stepped
+    "AuctionVectorEnv": {},
+    "AuctionVectorEnv with batteries": {
+        "devices": {"battery": {"share": 0.8, "owners": "all"}},
+        "scenario.action": "price_quantity_storage",
+    },
+}
 AUSGRID_FOLDER = Path("data/ausgrid")  # where `p2p-market data fetch --folder data/ausgrid` puts the recorded homes
 
 
@@ -51,7 +59,7 @@ def step_call(env: AuctionVectorEnv) -> Callable[[], object]:
 def measure_step(case: Case, effort: Effort) -> Row:
     """A step of the batched environment, everything included, beside one argsort of as many prices."""
     b, n = case.num_markets, case.num_households
-    env = p2p_market.vector_env(num_envs=b, num_households=n, overrides=EPISODE)
+    env = p2p_market.vector_env(num_envs=b, num_households=n, overrides=EPISODE | STREETS[case.what])
     seconds = medians({"case": step_call(env), "floor": _argsort(b, n)}, effort.seconds)
     return Row(case, seconds["case"], seconds["floor"], b * n, UNIT)
 
@@ -183,4 +191,4 @@ def _run_day_by_day(config: Any, container: DataContainer, num_markets: int, int
         recorder.num_recorded = 0  # the columns of yesterday are written over
         for _ in range(day):
             recorder.record(controller.run_auction(None).transition)
-        summarise(controller, recorder)
+        summarise(controller, recorder, gains_from_trade(recorder))

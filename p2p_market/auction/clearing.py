@@ -91,7 +91,7 @@ def sort_book(
         "energy_unit": rules.energy_unit or 1.0,
         "first_market": first_market,
     }
-    on_grid = rules.to_grid(orders.price, orders.quantity)
+    on_grid = rules.to_grid(orders)
     if on_grid is not None and (book := tick_book(*on_grid, **rest)) is not None:
         return book
     quantity = rules.to_book_quantity(orders.quantity)
@@ -133,7 +133,7 @@ def clear_orders(
     filled, payment = np.empty(shape), np.empty(shape)
     for first in range(0, num_markets, length):
         rows = slice(first, first + length)
-        some = Orders(orders.price[rows], orders.quantity[rows], orders.household)
+        some = orders.of_markets(rows)
         own_lots, retail, feed_in = (None if values is None else values[rows] for values in given)
         out = filled[rows], payment[rows]
         blocks.append(_clear_block(rules, some, own_lots, retail, feed_in, first, out))
@@ -161,10 +161,10 @@ def _clear_block(
 
 def _clear_alone(rules: AuctionRules, orders: Orders) -> Clearing | None:
     """Clear one market without fees and with one price; ``None`` where its volume is beyond exact sums."""
-    on_grid, alone = rules.to_grid(orders.price, orders.quantity), rules.entry.alone
+    on_grid, alone = rules.to_grid(orders), rules.entry.alone
     if on_grid is None or alone is None:
         return None
-    ticks, units = on_grid[0][0].tolist(), np.trunc(on_grid[1][0]).tolist()
+    ticks, units = on_grid[0][0].tolist(), on_grid[1][0].tolist()
     if max(*units, -min(units)) * len(units) >= _LARGEST_EXACT:
         return None
     allocation = alone(ticks, units, **rules.options)

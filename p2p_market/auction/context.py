@@ -64,10 +64,14 @@ class AuctionContext:
         is_bid
             ``(B, N)``; bids are rounded down to the price tick, asks up.
         """
+        return self.rules.round_price(self.price_at(position), is_bid)
+
+    def price_at(self, position: FloatArray) -> FloatArray:
+        """Prices ``(B, N)`` [$/kWh] at positions in the band, on no tick."""
         low, high = self.price_low[:, None], self.price_high[:, None]
         # from the nearer end, so that both ends are met to the bit: low + (high - low) need not be high
         from_end = (1.0 - np.abs(position)) * (0.5 * (high - low))
-        return self.rules.round_price(np.where(position < 0.0, low + from_end, high - from_end), is_bid)
+        return np.where(position < 0.0, low + from_end, high - from_end)
 
     def with_orders(
         self, orders: Orders, draws: FloatArray | None = None, quotes: Orders | None = None

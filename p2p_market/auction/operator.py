@@ -114,19 +114,15 @@ class MarketOperator:
         if self.rules.is_pool:
             return Orders(price=np.zeros_like(net_load), quantity=net_load)
         if learned is not None and learned.households is None:
-            return Orders(
-                price=context.make_bid_price(learned.position, net_load > 0.0),
-                quantity=self.rules.order_size(learned.share * net_load),
-            )
+            return self.rules.make_orders(context.price_at(learned.position), learned.share * net_load)
         price, quantity = np.zeros_like(net_load), np.zeros_like(net_load)
         if learned is not None:
-            need = net_load[:, learned.households]
-            price[:, learned.households] = context.make_bid_price(learned.position, need > 0.0)
-            quantity[:, learned.households] = self.rules.order_size(learned.share * need)
+            price[:, learned.households] = context.price_at(learned.position)
+            quantity[:, learned.households] = learned.share * net_load[:, learned.households]
         for bids in scripted:
-            price[:, bids.households] = self.rules.round_price(bids.price, bids.quantity > 0.0)
-            quantity[:, bids.households] = self.rules.order_size(bids.quantity)
-        return Orders(price=price, quantity=quantity)
+            price[:, bids.households] = bids.price
+            quantity[:, bids.households] = bids.quantity
+        return self.rules.make_orders(price, quantity)
 
     def get_rounds(
         self,

@@ -20,11 +20,20 @@ class Orders:
         ``(B, N)`` signed energy [kWh]: > 0 a bid (buys), < 0 an ask (sells), 0 no order.
     household
         ``(N,)`` index of the household that placed each order; ``None`` when order *i* is household *i*'s.
+    on_grid
+        ``(B, N)`` the same prices and quantities in whole ticks, fees included, and whole energy units, where somebody
+        has worked them out already; see `AuctionRules.make_orders`.
     """
 
     price: FloatArray
     quantity: FloatArray
     household: IntArray | None = None
+    on_grid: tuple[FloatArray, FloatArray] | None = None
+
+    def of_markets(self, rows: slice) -> Orders:
+        """The orders of some markets."""
+        on_grid = None if self.on_grid is None else (self.on_grid[0][rows], self.on_grid[1][rows])
+        return Orders(self.price[rows], self.quantity[rows], self.household, on_grid)
 
     @cached_property
     def is_bid(self) -> BoolArray:

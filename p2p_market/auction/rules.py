@@ -11,6 +11,7 @@ import numpy as np
 
 from p2p_market.auction.fees import Fees
 from p2p_market.auction.mechanisms import MECHANISMS, Mechanism
+from p2p_market.auction.orders import Orders
 from p2p_market.errors import MechanismError, is_number, suggest
 from p2p_market.types import BoolArray, FloatArray
 
@@ -127,24 +128,49 @@ class AuctionRules:
             return self.fees.book_price(price, is_bid, 1.0, _PRICE_DECIMALS)
         return self.fees.book_price(self.in_ticks(price, is_bid), is_bid, self.price_tick, _PRICE_DECIMALS_ON_TICKS)
 
-    def to_grid(self, price: FloatArray, quantity: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        """What `to_book_price` and `to_book_quantity` give, where both are whole numbers, but for what cutting leaves.
+    def make_orders(self, price: FloatArray, quantity: FloatArray) -> Orders:
+        """Orders ``(B, N)`` as the market takes them from what households want.
 
-        Quantities are still to be cut down to whole units, as a conversion to integers does. ``None`` in a market
-        without a price tick or without an energy unit, and where a fee is no whole number of ticks.
+        Parameters
+        ----------
+        price
+            Limit prices [$/kWh]; bids are rounded down to the price tick, asks up.
+        quantity
+            Signed energy [kWh]; cut down by `order_size`.
         """
+        if self.lot is not None or self.price_tick is None or self.energy_unit is None:
+            return Orders(self.round_price(price, quantity > 0.0), self.order_size(quantity))
+        side = np.copysign(1.0, quantity)
+        ticks, units = self._on_grid(price, quantity, side)
+        prices, quantities = self._tick.times(ticks), self.from_book_quantity(units)
+        if self.fee_ticks is None:
+            return Orders(prices, quantities)
+        return Orders(prices, quantities, on_grid=(self._with_fee(ticks, side), units))
+
+    def to_grid(self, orders: Orders) -> tuple[FloatArray, FloatArray] | None:
+        """What `to_book_price` and `to_book_quantity` give, where both are whole numbers; else ``None``.
+
+        That is in a market with a price tick and an energy unit, and fees of a whole number of ticks.
+        """
+        if orders.on_grid is not None:
+            return orders.on_grid
         if self.energy_unit is None or self.fee_ticks is None:
             return None
-        side = np.copysign(1.0, quantity)
+        side = np.copysign(1.0, orders.quantity)
+        ticks, units = self._on_grid(orders.price, orders.quantity, side)
+        return self._with_fee(ticks, side), units
+
+    def _on_grid(self, price: FloatArray, quantity: FloatArray, side: FloatArray) -> tuple[FloatArray, FloatArray]:
         ticks = _divide(price, self.price_tick) * side
         ticks += _GRID_TOLERANCE
         np.floor(ticks, out=ticks)  # asks upwards: the floor of the mirror image
         ticks *= side
-        if self.fee_ticks:
-            ticks += self.fee_ticks * (side < 0.0)
-        side *= _GRID_TOLERANCE
-        side += _divide(quantity, self.energy_unit)
-        return ticks, side
+        units = side * _GRID_TOLERANCE
+        units += _divide(quantity, self.energy_unit)
+        return ticks, np.trunc(units, out=units)
+
+    def _with_fee(self, ticks: FloatArray, side: FloatArray) -> FloatArray:
+        return ticks + self.fee_ticks * (side < 0.0) if self.fee_ticks else ticks
 
     def in_ticks(self, price: FloatArray, is_bid: BoolArray) -> FloatArray:
         """Limit prices in whole ticks: bids rounded down, asks up. Needs a ``price_tick``."""

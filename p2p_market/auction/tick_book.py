@@ -32,7 +32,7 @@ def tick_book(ticks: FloatArray, units: FloatArray, **rest: Any) -> TickBook | N
     ticks
         ``(B, N)`` whole numbers.
     units
-        ``(B, N)`` signed quantities; cut down to whole numbers.
+        ``(B, N)`` signed whole numbers.
     **rest
         As of `SortedBook`.
     """
@@ -40,14 +40,13 @@ def tick_book(ticks: FloatArray, units: FloatArray, **rest: Any) -> TickBook | N
         return None
     lowest, highest = float(ticks.min()), float(ticks.max())
     largest = max(float(units.max()), -float(units.min()))
-    if not (highest - lowest < _LARGEST and largest * ticks.shape[1] < _LARGEST):
+    if not (max(highest, -lowest) < _LARGEST and largest * ticks.shape[1] < _LARGEST):
         return None
     if int(highest - lowest).bit_length() + int(largest).bit_length() > _KEY_BITS:
         return None
-    ticks -= lowest
-    return TickBook(
-        ticks.astype(np.int32), units.astype(np.int32), lowest=lowest, highest=highest, largest=largest, **rest
-    )
+    rank = ticks.astype(np.int32)
+    rank -= np.int32(lowest)
+    return TickBook(rank, units.astype(np.int32), lowest=lowest, highest=highest, largest=largest, **rest)
 
 
 class TickBook(SortedBook):
