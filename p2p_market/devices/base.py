@@ -17,6 +17,10 @@ DeviceState: TypeAlias = Mapping[str, FloatArray]
 DesignType = TypeVar("DesignType", bound="DeviceDesign")
 
 
+RecordedLoad: TypeAlias = Callable[[IntArray, IntArray], FloatArray]
+"""Controlled load ``(B, N)`` [kWh] that the data records from row ``first`` (B, 1) up to row ``end`` (B, N)."""
+
+
 @dataclass(frozen=True, eq=False)
 class DeviceInterval:
     """The interval in which devices move, in ``B`` markets of ``N`` households."""
@@ -26,6 +30,7 @@ class DeviceInterval:
     demand: FloatArray  # (B, N) [kWh] without devices
     pv: FloatArray  # (B, N) [kWh]
     net_load: FloatArray  # (B, N) [kWh] without devices, > 0 needs energy
+    recorded_load: RecordedLoad | None = None  # on a street with controlled loads
 
 
 @dataclass(frozen=True, eq=False)
