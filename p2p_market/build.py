@@ -46,6 +46,8 @@ def load_data(config: Config) -> DataContainer:
             num_homes = data.num_homes or max(
                 config.street.num_households or _DEFAULT_HOUSEHOLDS, _LEAST_SYNTHETIC_HOMES
             )
+            if "controlled_load" in config.devices:
+                data = data.model_copy(update={"include_controlled_load": True})  # kept apart, and taken out again
             return _synthetic(data, num_homes)
         case AusgridData():
             from p2p_market.data.ausgrid import load_ausgrid  # noqa: PLC0415 (polars loads only where files are read)
@@ -56,7 +58,7 @@ def load_data(config: Config) -> DataContainer:
                 start=data.start,
                 end=data.end,
                 months=data.months,
-                include_controlled_load=data.include_controlled_load,
+                include_controlled_load=data.include_controlled_load or "controlled_load" in config.devices,
                 missing=data.missing,
                 clock_changes=data.clock_changes,
                 cache=data.cache,

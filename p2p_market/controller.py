@@ -271,7 +271,7 @@ class AuctionController:
         if self._learner_index is None:
             return {**requests, **learned}
         for kind, values in learned.items():
-            requests.setdefault(kind, np.zeros(self.get_size()))[:, self._learner_index] = values
+            requests.setdefault(kind, np.full(self.get_size(), np.nan))[:, self._learner_index] = values
         return requests
 
     def _decode(self, actions: AnyArray | None) -> tuple[LearnedBids | None, Requests]:

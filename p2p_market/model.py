@@ -102,15 +102,16 @@ class AuctionModel:
         previous
             The state to keep where ``mask`` is false.
         """
+        fleet = self.scenario.fleet
         if mask is None or previous is None:
             num_markets = len(draw.row)
             nothing = np.zeros(num_markets)
             elapsed = np.zeros(num_markets, dtype=np.int64)
-            devices = self.scenario.fleet.start(num_markets)
             book = empty_book(num_markets) if self.scenario.observer.reads_book else None
-            return self._read(
-                draw.row, elapsed, draw.profile, nothing, nothing, nothing, devices, book, draw.forecast_error
+            fresh = self._read(
+                draw.row, elapsed, draw.profile, nothing, nothing, nothing, {}, book, draw.forecast_error
             )
+            return dataclasses.replace(fresh, devices=fleet.start(self.scenario.describe_interval(fresh)))
         row, profile = previous.row.copy(), previous.profile.copy()
         row[mask], profile[mask] = draw.row, draw.profile
         keep = ~mask
@@ -120,17 +121,19 @@ class AuctionModel:
         book = previous.book
         if book is not None:
             book = np.where(mask[:, None], empty_book(len(mask)), book)
-        return self._read(
+        following = self._read(
             row,
             previous.elapsed * keep,
             profile,
             previous.published_price * keep,
             previous.published_position * keep,
             previous.traded * keep,
-            self.scenario.fleet.restart(previous.devices, mask),
+            {},
             book,
             error,
         )
+        interval = self.scenario.describe_interval(following)
+        return dataclasses.replace(following, devices=fleet.restart(previous.devices, mask, interval))
 
     def move_devices(
         self, state: MarketState, requests: Requests, ends: BoolArray
@@ -155,7 +158,7 @@ class AuctionModel:
         fleet = self.scenario.fleet
         if not fleet:
             return state, None
-        dispatch = fleet.move(state.devices, requests, state.net_load, ends)
+        dispatch = fleet.move(state.devices, requests, self.scenario.describe_interval(state), ends)
         return dataclasses.replace(state, net_load=dispatch.net_load), dispatch
 
     def run_auction(

@@ -56,6 +56,12 @@ DEVICES: list[dict[str, Any]] = [
         }
     },
 ]
+DEVICES += [
+    {"pv_curtailment": {"owners": "all"}},
+    {"controlled_load": {"owners": "all", "window_start_hour": 11.0, "window_hours": 1.5, "power_kw": 20.0}},
+    {**DEVICES[-1], "controlled_load": {"share": 0.6, "owners": "all"}, "pv_curtailment": {"owners": "all"}},
+    {**DEVICES[-1], "pv_curtailment": {"share": 0.5, "owners": "all"}},  # and both
+]
 NUM_INTERVALS = 6
 EXAMPLES = settings(max_examples=60, deadline=None)
 
@@ -74,7 +80,10 @@ class Case:
         """The intervals of two markets: controller, transition, rewards (B, N) or (B, 0)."""
         num_homes = self.demand.shape[1]
         container = DataContainer.from_arrays(
-            demand=self.demand, pv=self.pv, calendar=Calendar.regular("2013-01-14 10:00", len(self.demand))
+            demand=self.demand,
+            pv=self.pv,
+            controlled_load=np.floor(500.0 * self.demand) / 1000.0,
+            calendar=Calendar.regular("2013-01-14 10:00", len(self.demand)),
         )
         config = load_config(
             {"street": {"households": "all"}, "episode": {"num_intervals": NUM_INTERVALS}},
@@ -128,8 +137,9 @@ def cases(
         if overrides["market.rounds"] > 1:
             overrides["scenario.action"] = draw(st.sampled_from(["price", "price_quantity", "price_concession"]))
     overrides["devices"] = draw(st.sampled_from(DEVICES))
+    of_batteries = ["price_storage", "price_quantity_storage"] if "battery" in overrides["devices"] else []
     if overrides["devices"] and overrides["scenario.action"] != "price_concession":
-        overrides["scenario.action"] = draw(st.sampled_from(["price", "price_storage", "price_quantity_storage"]))
+        overrides["scenario.action"] = draw(st.sampled_from(["price", "full_devices", *of_batteries]))
     num_learners = 0 if bidders else draw(st.sampled_from([num_homes, num_homes, num_homes // 2, 0]))
     return Case(demand, pv * has_pv, overrides, num_learners, draw(st.integers(0, 1000)))
 
@@ -140,9 +150,11 @@ def device_energy(dispatch: Dispatch) -> np.ndarray:
 
 
 def default_bill(transition: Transition) -> np.ndarray:
-    """Bill (B, N) with the grid alone, devices left to themselves: batteries idle."""
-    before = transition.before
+    """Bill (B, N) with the grid alone, devices left to themselves."""
+    before, dispatch = transition.before, transition.dispatch
     net_load = before.demand - before.pv
+    for move in dispatch.moves.values() if dispatch is not None else ():
+        net_load = net_load + move.default_energy
     return np.where(net_load > 0.0, before.retail_price, before.feed_in_price) * net_load
 
 

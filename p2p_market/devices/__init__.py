@@ -1,8 +1,18 @@
 """What households can steer, as pure physics over arrays ``(B, N)``: one module a kind of device."""
 
-from p2p_market.devices.base import Device, DeviceDesign, DeviceFeature, DeviceKind, DeviceMove, DeviceState
+from p2p_market.devices.base import (
+    Device,
+    DeviceDesign,
+    DeviceFeature,
+    DeviceInterval,
+    DeviceKind,
+    DeviceMove,
+    DeviceState,
+)
 from p2p_market.devices.battery import Batteries, BatteryDesign
+from p2p_market.devices.controlled_load import ControlledLoadDesign, ControlledLoads
 from p2p_market.devices.fleet import Dispatch, Fleet
+from p2p_market.devices.pv_curtailment import PvCurtailment, PvCurtailmentDesign
 from p2p_market.registry import Registry
 
 DEVICES: Registry[DeviceKind] = Registry(
@@ -30,6 +40,36 @@ DEVICES: Registry[DeviceKind] = Registry(
             "battery behind the meter; +1 charges at rated power, -1 discharges",
             recorded=("state_of_charge",),
         ),
+        "controlled_load": DeviceKind(
+            ControlledLoadDesign,
+            ControlledLoads.of_designs,
+            "controlled load",
+            {
+                "controlled_load_due": DeviceFeature(
+                    ControlledLoads.due_share,
+                    0.0,
+                    1.0,
+                    "full power all window",
+                    "energy the own controlled load has due",
+                ),
+                "controlled_load_time_left": DeviceFeature(
+                    ControlledLoads.time_left, 0.0, 1.0, "window", "what is left of its daily window, 0 outside it"
+                ),
+            },
+            "recorded hot water, shifted inside a daily window; -1 off, +1 full power, default as recorded",
+            recorded=("controlled_load_due",),
+        ),
+        "pv_curtailment": DeviceKind(
+            PvCurtailmentDesign,
+            PvCurtailment.of_designs,
+            "PV curtailment",
+            {
+                "can_curtail_pv": DeviceFeature(
+                    PvCurtailment.can_curtail, 0.0, 1.0, "1", "1 if the own PV can be thrown away, 0 if not"
+                ),
+            },
+            "a share of the own PV is thrown away; -1 nothing (the default), +1 everything",
+        ),
     },
 )
 
@@ -37,12 +77,17 @@ __all__ = [
     "DEVICES",
     "Batteries",
     "BatteryDesign",
+    "ControlledLoadDesign",
+    "ControlledLoads",
     "Device",
     "DeviceDesign",
     "DeviceFeature",
+    "DeviceInterval",
     "DeviceKind",
     "DeviceMove",
     "DeviceState",
     "Dispatch",
     "Fleet",
+    "PvCurtailment",
+    "PvCurtailmentDesign",
 ]

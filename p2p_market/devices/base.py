@@ -17,6 +17,22 @@ DeviceState: TypeAlias = Mapping[str, FloatArray]
 DesignType = TypeVar("DesignType", bound="DeviceDesign")
 
 
+RecordedLoad: TypeAlias = Callable[[IntArray, IntArray], FloatArray]
+"""Controlled load ``(B, N)`` [kWh] that the data records from row ``first`` (B, 1) up to row ``end`` (B, N)."""
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceInterval:
+    """The interval in which devices move, in ``B`` markets of ``N`` households."""
+
+    row: IntArray  # (B,) row of the data
+    slot: IntArray  # (B,) interval of the day
+    demand: FloatArray  # (B, N) [kWh] without devices
+    pv: FloatArray  # (B, N) [kWh]
+    net_load: FloatArray  # (B, N) [kWh] without devices, > 0 needs energy
+    recorded_load: RecordedLoad | None = None  # on a street with controlled loads
+
+
 @dataclass(frozen=True, eq=False)
 class DeviceMove:
     """What the devices of one kind do in an interval, ``(B, N)`` each; 0 for households without one."""
@@ -35,11 +51,11 @@ class Device(Protocol):
     def owners(self) -> BoolArray:
         """``(N,)`` which households have one."""
 
-    def start(self, num_markets: int) -> DeviceState:
-        """State at the start of an episode."""
+    def start(self, interval: DeviceInterval) -> DeviceState:
+        """State before the first interval of an episode."""
 
-    def move(self, state: DeviceState, request: FloatArray) -> DeviceMove:
-        """Follow requests ``(B, N)``, -1 to 1 of the rated power, as far as is possible."""
+    def move(self, state: DeviceState, request: FloatArray, interval: DeviceInterval) -> DeviceMove:
+        """Follow requests ``(B, N)`` from -1 to 1 as far as is possible; the default schedule where one is nan."""
 
     def key_figures(self, energy: FloatArray) -> dict[str, float]:
         """Key figures of a run by name, from the energy ``(T, B, N)`` [kWh] in every interval; means over markets."""

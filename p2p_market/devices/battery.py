@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from p2p_market.devices.base import DeviceDesign, DeviceMove, DeviceState
+from p2p_market.devices.base import DeviceDesign, DeviceInterval, DeviceMove, DeviceState
 from p2p_market.errors import ConfigError, is_number
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
@@ -215,9 +215,9 @@ class Batteries:
         four_hours = 4.0 * energy_scale / self.interval_hours
         return np.broadcast_to(self.capacity / four_hours, state["stored"].shape)
 
-    def start(self, num_markets: int) -> DeviceState:
+    def start(self, interval: DeviceInterval) -> DeviceState:
         """State at the start of an episode: ``stored`` [kWh]."""
-        return {"stored": np.tile(np.where(self.owners, self.initial, 0.0), (num_markets, 1))}
+        return {"stored": np.tile(np.where(self.owners, self.initial, 0.0), (len(interval.row), 1))}
 
     def limits(self, state: DeviceState) -> tuple[FloatArray, FloatArray]:
         """Most that can be taken and given in the coming interval, ``(B, N)`` [kWh] each."""
@@ -226,7 +226,12 @@ class Batteries:
         give = np.minimum((kept - self.minimum).clip(min=0.0) * self.discharge_efficiency, self.largest_discharge)
         return take, give
 
-    def move(self, state: DeviceState, request: FloatArray) -> DeviceMove:
+    def move(
+        self,
+        state: DeviceState,
+        request: FloatArray,
+        interval: DeviceInterval | None = None,  # noqa: ARG002 (a battery is the same in all)
+    ) -> DeviceMove:
         """Charge or discharge as far as power, capacity and charge allow.
 
         Parameters
@@ -234,8 +239,11 @@ class Batteries:
         state
             ``stored`` ``(B, N)`` [kWh] before the interval.
         request
-            ``(B, N)``; 1 charges at rated power, -1 discharges at it.
+            ``(B, N)``; 1 charges at rated power, -1 discharges at it, nan is idle.
+        interval
+            The interval; may be left out, a battery is the same in all.
         """
+        request = np.where(np.isnan(request), 0.0, request)
         wanted = request * np.where(request > 0.0, self.largest_charge, self.largest_discharge)
         take, give = self.limits(state)
         energy = np.trunc(np.clip(wanted, -give, take) * self.units_per_kwh) / self.units_per_kwh + 0.0

@@ -8,14 +8,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from p2p_market.devices.base import Device, DeviceMove, DeviceState
+from p2p_market.devices.base import Device, DeviceInterval, DeviceMove, DeviceState
 from p2p_market.types import BoolArray, FloatArray
 
 FleetState: TypeAlias = Mapping[str, DeviceState]
 """State of the devices by kind."""
 
 Requests: TypeAlias = Mapping[str, FloatArray]
-"""Requests ``(B, N)`` by kind of device, -1 to 1 of the rated power; a kind that is not named gets 0."""
+"""Requests ``(B, N)`` by kind of device, -1 to 1; what is nan, and a kind that is not named, follows its default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +59,19 @@ class Fleet:
     def __bool__(self) -> bool:
         return bool(self.devices)
 
-    def start(self, num_markets: int) -> FleetState:
-        """State at the start of episodes in so many markets."""
-        return {kind: device.start(num_markets) for kind, device in self.devices.items()}
+    def start(self, interval: DeviceInterval) -> FleetState:
+        """State before the first interval of episodes."""
+        return {kind: device.start(interval) for kind, device in self.devices.items()}
 
-    def restart(self, states: FleetState, mask: BoolArray) -> FleetState:
-        """Start anew in the markets ``mask`` (B,), and go on in the others."""
-        fresh = self.start(len(mask))
+    def restart(self, states: FleetState, mask: BoolArray, interval: DeviceInterval) -> FleetState:
+        """Start anew in the markets ``mask`` (B,), before ``interval``, and go on in the others."""
+        fresh = self.start(interval)
         return {
             kind: {name: np.where(mask[:, None], fresh[kind][name], values) for name, values in state.items()}
             for kind, state in states.items()
         }
 
-    def move(self, states: FleetState, requests: Requests, net_load: FloatArray, ends: BoolArray) -> Dispatch:
+    def move(self, states: FleetState, requests: Requests, interval: DeviceInterval, ends: BoolArray) -> Dispatch:
         """Follow the requests as far as is possible.
 
         Parameters
@@ -80,13 +80,17 @@ class Fleet:
             Before the interval.
         requests
             What is asked of the devices.
-        net_load
-            ``(B, N)`` [kWh] without devices.
+        interval
+            The interval in which they move.
         ends
             ``(B,)`` markets whose episode ends with this interval.
         """
-        nothing = np.zeros_like(net_load)
-        moves = {kind: device.move(states[kind], requests.get(kind, nothing)) for kind, device in self.devices.items()}
+        net_load = interval.net_load
+        nothing, unsteered = np.zeros_like(net_load), np.full_like(net_load, np.nan)
+        moves = {
+            kind: device.move(states[kind], requests.get(kind, unsteered), interval)
+            for kind, device in self.devices.items()
+        }
         total, default, cost = net_load, net_load, nothing
         for move in moves.values():
             total, default, cost = total + move.energy, default + move.default_energy, cost + move.cost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from p2p_market.devices import DEVICES
 from p2p_market.errors import ConfigError
 from p2p_market.registry import Registry
 from p2p_market.types import AnyArray, FloatArray, IntArray
@@ -41,6 +42,8 @@ class ActionMap:
         ``None`` where there is none.
     levels
         How many choices each component has, 2 or more; ``None`` where actions are numbers in [-1, 1].
+    steers_all
+        Whether it has a further component for every kind of device on the street, see `on_street`.
     """
 
     components: tuple[str, ...]
@@ -51,6 +54,7 @@ class ActionMap:
     decode_devices: Callable[[AnyArray], Mapping[str, FloatArray]] | None = None
     encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
     levels: tuple[int, ...] | None = None
+    steers_all: bool = False
 
     def with_levels(self, name: str, levels: Sequence[int] | None) -> ActionMap:
         """Return the same map with other numbers of choices; ``None`` leaves them.
@@ -92,6 +96,19 @@ class ActionMap:
         """``(A,)`` the largest number of each component, of a map with levels."""
         assert self.levels is not None  # noqa: S101 - asked of such maps alone
         return np.array(self.levels) - 1
+
+    def on_street(self, kinds: Collection[str]) -> ActionMap:
+        """Return the map for a street with these kinds of devices, whose components follow in the registry's order."""
+        if not self.steers_all:
+            return self
+        present = tuple(kind for kind in DEVICES if kind in kinds)
+        first = len(self.components)
+
+        def decode_devices(actions: AnyArray) -> Mapping[str, FloatArray]:
+            return {kind: actions[..., first + i].astype(np.float64) for i, kind in enumerate(present)}
+
+        components = (*self.components, *(DEVICES[kind].component for kind in present))
+        return replace(self, components=components, devices=present, decode_devices=decode_devices)
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -193,6 +210,13 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             devices=("battery",),
             decode_devices=_third_as_battery,
             levels=(21, 5, 5),
+        ),
+        "full_devices": ActionMap(
+            ("limit price", "quantity"),
+            _price_quantity,
+            "limit price, the share of the net load that is offered, and one component for each kind of device on the "
+            "street",
+            steers_all=True,
         ),
     },
 )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from gymnasium import spaces
 
-from p2p_market.devices.base import Device
+from p2p_market.devices.base import Device, DeviceInterval
+from p2p_market.devices.controlled_load import ControlledLoads
 from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
@@ -130,7 +131,8 @@ class AuctionScenario:
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.forecast = forecast
         self.observer = Observer(observation, self.fleet.devices, 0 if forecast is None else forecast.horizon)
-        self.action_map: ActionMap = ACTION_MAPS[action].with_levels(action, action_levels)
+        street_map = ACTION_MAPS[action].on_street(self.fleet.devices)
+        self.action_map: ActionMap = street_map.with_levels(action, action_levels)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
         if missing:
             raise ConfigError(
@@ -159,7 +161,7 @@ class AuctionScenario:
         self._units_per_kwh = units_per_kwh
         # demand and PV of all households, an interval after the other: one look-up reads both
         self._units: AnyArray = np.empty((2, container.demand.size), dtype=np.int32)
-        self._units[0] = _in_units(container.demand, units_per_kwh).ravel()
+        self._units[0] = _in_units(self._consumption(container), units_per_kwh).ravel()
         pv = _in_units(container.pv, units_per_kwh)
         if street.pv_capacity_kw is not None:
             pv = np.rint(pv * self._scale_to_capacity(street.pv_capacity_kw))
@@ -167,10 +169,43 @@ class AuctionScenario:
                 self._units = self._units.astype(np.float64)
         self._units[1] = pv.ravel()
         num_rows, num_homes = container.get_size()
+        self._recorded = self._sum_up_controlled_load(container, units_per_kwh)
         self._first_unit = num_homes * np.arange(num_rows)  # where the interval of each row starts in that table
         self._pv_mask = None if street.is_prosumer.all() else street.is_prosumer.astype(np.float64)
         self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
         self._action_space = self.action_map.make_space()
+
+    def _consumption(self, container: DataContainer) -> Float32Array:
+        """``(T, H)`` [kWh] demand, without the controlled load where that is a device."""
+        if "controlled_load" not in self.fleet.devices:
+            return container.demand
+        if container.controlled_load is None:
+            raise ConfigError(
+                "devices.controlled_load: the data has no controlled load kept apart; load it with "
+                "include_controlled_load, or leave the device out"
+            )
+        general: Float32Array = np.maximum(container.demand - container.controlled_load, np.float32(0.0))
+        return general
+
+    def _sum_up_controlled_load(self, container: DataContainer, units_per_kwh: int) -> AnyArray | None:
+        """``(T + 1, H)`` units recorded before each row; ``None`` where nobody asks."""
+        device = self.fleet.devices.get("controlled_load")
+        if not isinstance(device, ControlledLoads) or container.controlled_load is None:
+            return None
+        units = _in_units(container.controlled_load, units_per_kwh)
+        table: FloatArray = np.concatenate([np.zeros((1, units.shape[1])), np.cumsum(units, axis=0)])
+        windows = {place for place in zip(device.first_slot, device.num_slots, device.largest, strict=True) if place[2]}
+        for first_slot, num_slots, largest in windows:
+            opens = np.flatnonzero(self.calendar.slot == first_slot)
+            needed = table[np.minimum(opens + num_slots, len(units))] - table[opens]
+            if needed.max(initial=0.0) > largest * num_slots * units_per_kwh + 1e-6:
+                day, home = np.unravel_index(needed.argmax(), needed.shape)
+                raise ConfigError(
+                    f"devices.controlled_load: {largest * num_slots:g} kWh can be delivered in the window, and "
+                    f"customer {container.customer_ids[home]} needs {needed.max() / units_per_kwh:g} kWh in that of "
+                    f"{self.calendar.day[opens[day]]}; raise power_kw or window_hours"
+                )
+        return table
 
     def _scale_to_capacity(self, capacity_kw: float) -> FloatArray:
         """``(H,)`` factor from the data's PV to the street's roof size."""
@@ -235,6 +270,20 @@ class AuctionScenario:
         np.subtract(energy[0], energy[1], out=energy[2])
         energy /= self._units_per_kwh
         return energy[0], energy[1], energy[2]
+
+    def describe_interval(self, state: MarketState) -> DeviceInterval:
+        """Describe the coming interval to devices."""
+        slot = self.calendar.slot.take(state.row, mode="clip")
+        table, profile = self._recorded, state.profile
+        if table is None:
+            return DeviceInterval(state.row, slot, state.demand, state.pv, state.net_load)
+
+        def recorded(first: IntArray, end: IntArray) -> FloatArray:
+            last = len(table) - 1
+            energy: FloatArray = table[np.minimum(end, last), profile] - table[np.minimum(first, last), profile]
+            return energy / self._units_per_kwh
+
+        return DeviceInterval(state.row, slot, state.demand, state.pv, state.net_load, recorded)
 
     def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""

@@ -128,7 +128,7 @@ def test_a_market_does_not_depend_on_those_beside_it_and_is_reset_alone() -> Non
             many.reset(mask=np.array([False, True, False]))
             now = many.controller.state.devices["battery"]["stored"]
             np.testing.assert_array_equal(now[[0, 2]], stored[[0, 2]])
-            np.testing.assert_array_equal(now[1], many.controller.model.scenario.fleet.start(1)["battery"]["stored"][0])
+            np.testing.assert_array_equal(now[1], many.controller.model.scenario.fleet.devices["battery"].initial)
         actions = random_batch(many, rng)
         assert_same(one.step(actions[:1])[0], many.step(actions)[0][:1])
 

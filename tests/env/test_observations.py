@@ -14,7 +14,14 @@ from p2p_market.scenario.observations import FEATURES, Observer
 from p2p_market.scenario.order_book import empty_book, published_book
 
 REFERENCE_KW = 2.0  # small, so that some values are clipped
-BATTERIES = {"devices": {"battery": {"share": 0.6, "owners": "all", "capacity_kwh": 6.0, "power_kw": 3.0}}}
+BATTERIES = {
+    "devices": {
+        "battery": {"share": 0.6, "owners": "all", "capacity_kwh": 6.0, "power_kw": 3.0},
+        "pv_curtailment": {},
+    }
+}
+# what needs a record of its own has a test of its own
+NAMES = [name for name, feature in FEATURES.items() if feature.device != "controlled_load"]
 
 
 def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ignore[no-untyped-def]  # a short helper
@@ -30,6 +37,7 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
     price = float("nan") if last is None else float(last.mean_price[market])
     traded = 0.0 if last is None else float(last.clearing.traded[market])
     has_battery = bool(scenario.fleet) and scenario.fleet.devices["battery"].owners[slot]
+    can_curtail = "pv_curtailment" in scenario.fleet.devices and scenario.street.is_prosumer[slot]
     if name in ("last_price", "last_price_in_band") and not traded:
         return 0.0
     if name in ("best_bid", "best_ask", "spread") or "_depth_" in name:
@@ -54,6 +62,7 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
         "state_of_charge": state.devices["battery"]["stored"][market, slot] / 6.0,
         "battery_power": 1.5 / energy * has_battery,  # 3 kW for half an hour
         "battery_capacity": 6.0 / (4 * REFERENCE_KW) * has_battery,
+        "can_curtail_pv": float(can_curtail),
         "band_low": scenario.tariffs.feed_in[row].min() / top,
         "band_high": scenario.tariffs.retail[row].max() / top,
     }[name]
@@ -79,7 +88,7 @@ def of_book(name: str, last, market: int, top: float, energy: float) -> float:  
 
 
 def test_every_feature_says_what_it_is_called() -> None:
-    names = list(FEATURES)
+    names = NAMES
     env = street_vector_env(
         2,
         5,
@@ -112,12 +121,12 @@ def test_every_feature_says_what_it_is_called() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_feature_reads_the_same_wherever_it_stands_and_whatever_stands_beside_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    names = rng.permutation(list(FEATURES))[: rng.integers(1, len(FEATURES) + 1)].tolist()
+    names = rng.permutation(NAMES)[: rng.integers(1, len(FEATURES) + 1)].tolist()
     overrides = BATTERIES | {"reference_power_kw": REFERENCE_KW, "plan": {"flat": 0.4, "origin_time_of_use": 0.6}}
     everything, some = (
-        street_vector_env(2, 5, overrides=overrides | {"observation": listed}) for listed in (list(FEATURES), names)
+        street_vector_env(2, 5, overrides=overrides | {"observation": listed}) for listed in (NAMES, names)
     )
-    places = [list(FEATURES).index(name) for name in names]
+    places = [NAMES.index(name) for name in names]
     full, *_ = everything.reset(seed=seed)
     part, *_ = some.reset(seed=seed)
     for _ in range(24):
