@@ -97,7 +97,7 @@ def test_shaping_adds_up_to_the_potential_of_the_start_whatever_is_done(gamma: f
     rng = np.random.default_rng(0)
     scenario = env.controller.model.scenario
     batteries = scenario.fleet.devices["battery"]
-    start = batteries.start(1)["stored"] * batteries.discharge_efficiency * scenario.fleet.off_peak_price  # type: ignore[attr-defined]  # a battery
+    start = batteries.initial * batteries.discharge_efficiency * scenario.fleet.off_peak_price  # type: ignore[attr-defined]  # a battery
     for _ in range(2):
         env.reset()
         total, moved = np.zeros((2, 5)), 0.0
