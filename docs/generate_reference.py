@@ -20,7 +20,8 @@ from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
 from p2p_market.policies import POLICIES
 from p2p_market.rewards import REWARDS
-from p2p_market.scenario.observations import FEATURES, PRESETS, forecast_features
+from p2p_market.scenario.features import FEATURES, forecast_features
+from p2p_market.scenario.observations import PRESETS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -11,7 +11,8 @@ from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.registry import Registry
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.actions import ACTION_MAPS
-from p2p_market.scenario.observations import FEATURES, PRESETS
+from p2p_market.scenario.features import FEATURES
+from p2p_market.scenario.observations import PRESETS
 from p2p_market.shaping import POTENTIALS
 from p2p_market.tariffs import TARIFFS
 

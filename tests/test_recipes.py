@@ -20,7 +20,7 @@ from p2p_market.errors import ConfigError, MechanismError, UnknownNameError
 from p2p_market.model import MarketState, Transition
 from p2p_market.policies import POLICIES, BidView, Rule
 from p2p_market.rewards import REWARDS, RewardRule
-from p2p_market.scenario.observations import FEATURES, Feature, ObservationScales
+from p2p_market.scenario.features import FEATURES, Feature, ObservationScales
 from p2p_market.types import FloatArray
 
 SMALL: dict[str, Any] = {"data.num_homes": 8, "data.days": 8, "run.days": 1, "market.audit": True}

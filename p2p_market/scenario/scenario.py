@@ -15,8 +15,9 @@ from p2p_market.devices.controlled_load import ControlledLoads
 from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
+from p2p_market.scenario.features import ObservationScales, calendar_table
 from p2p_market.scenario.forecasts import Forecaster, ForecastRule
-from p2p_market.scenario.observations import ObservationScales, Observer, calendar_table
+from p2p_market.scenario.observations import Observer
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
 

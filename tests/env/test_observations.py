@@ -10,7 +10,8 @@ from streets import homes, random_batch, street_vector_env
 
 from p2p_market.auction.orders import Orders
 from p2p_market.errors import ConfigError
-from p2p_market.scenario.observations import FEATURES, Observer
+from p2p_market.scenario.features import FEATURES
+from p2p_market.scenario.observations import Observer
 from p2p_market.scenario.order_book import empty_book, published_book
 
 REFERENCE_KW = 2.0  # small, so that some values are clipped
