@@ -9,6 +9,7 @@ import numpy as np
 
 from p2p_market.auction.clearing import clear_orders
 from p2p_market.auction.fees import Fees
+from p2p_market.auction.imbalance import ImbalancePrices
 from p2p_market.auction.operator import MarketOperator
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
@@ -125,11 +126,14 @@ def build_controller(
     if start is None and config.episode.start != "random":
         start = np.datetime64(config.episode.start, "m")
     forecast = None if config.scenario.forecast is None else ForecastRule(**config.scenario.forecast.model_dump())
+    bids_ahead = config.market.settlement == "imbalance"
     window = WindowSampler(
         container.calendar,
         start,
         config.episode.skip_clock_changes,
-        before=0 if forecast is None else forecast.rows_before(container.calendar.slots_per_day),
+        before=0
+        if forecast is None
+        else forecast.rows_before(container.calendar.slots_per_day, knows_coming=not bids_ahead),
         after=0 if forecast is None else forecast.horizon,
     )
     scenario = AuctionScenario(
@@ -144,6 +148,8 @@ def build_controller(
         energy_unit=config.market.energy_unit_wh / 1000.0,
         devices=build_devices(config, street, container.interval_minutes / 60.0),
         forecast=forecast,
+        bids_ahead=bids_ahead,
+        max_quote_ratio=config.market.max_quote_ratio,
     )
     if horizon is None:
         horizon = episode_length(config, container)
@@ -158,7 +164,7 @@ def build_controller(
         shaping=None if shaping is None else Shaping(shaping.potential, shaping.gamma, scenario.fleet),
     )
     return AuctionController(
-        AuctionModel(scenario, MarketOperator(build_rules(config, street.num_households), audit=config.market.audit)),
+        AuctionModel(scenario, build_operator(config, street.num_households)),
         reward,
         names=street.names(config.street.agent_names),
         population=build_population(config, street.num_households, learners_follow),
@@ -166,6 +172,17 @@ def build_controller(
         num_markets=num_markets,
         view=AuctionView(),
         storage_rule=STORAGE_RULES[config.population.storage],
+    )
+
+
+def build_operator(config: Config, num_households: int = 2) -> MarketOperator:
+    """Build the market operator from the section ``market``, see `build_rules`."""
+    market = config.market
+    prices = ImbalancePrices(market.imbalance_import_factor, market.imbalance_export_factor)
+    return MarketOperator(
+        build_rules(config, num_households),
+        audit=market.audit,
+        imbalance=prices if market.settlement == "imbalance" else None,
     )
 
 

@@ -220,6 +220,20 @@ class MarketSection(Section):
     trading_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the operator's fee on traded energy")
     trading_fee_share_of_price: float = Field(0.0, ge=0.0, lt=1.0, description="the operator's ad-valorem fee")
     network_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the network's fee on traded energy")
+    settlement: Literal["metered", "imbalance"] = Field(
+        "metered",
+        description="imbalance: households bid on forecasts (scenario.forecast), and traded energy that the meter does "
+        "not confirm costs imbalance prices",
+    )
+    imbalance_import_factor: float = Field(
+        1.25, ge=1.0, description="price of energy sold and not delivered, in multiples of the highest retail price"
+    )
+    imbalance_export_factor: Share = Field(
+        0.75, description="price of energy bought and not taken, in multiples of the lowest feed-in price"
+    )
+    max_quote_ratio: float = Field(
+        1.0, ge=1.0, description="how many times what it has a learner may offer; above 1 with settlement imbalance"
+    )
     buyer_share_of_fees: Share = Field(0.5, description="part of all fees that buyers carry")
     audit: bool = Field(False, description="check every clearing for energy and money balance and rationality")
 
@@ -231,6 +245,22 @@ class MarketSection(Section):
             raise ValueError(
                 f"mechanism {self.mechanism!r} is defined for orders of one size; set market.lot_kwh, e.g. to 0.25, or "
                 "choose 'huang' or 'muda', which take orders of any size"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _imbalance_where_it_can_be(self) -> MarketSection:
+        """A pool takes net loads as they are metered, and only a commitment can go beyond them."""
+        mechanisms = importlib.import_module("p2p_market.auction.mechanisms").MECHANISMS
+        if self.settlement == "imbalance" and mechanisms[self.mechanism].is_pool:
+            raise ValueError(
+                f"mechanism {self.mechanism!r} is a pool rule, which settles what is metered, and market.settlement is "
+                "'imbalance'; set it to 'metered', or choose a mechanism with orders, e.g. uniform_price"
+            )
+        if self.settlement == "metered" and self.max_quote_ratio > 1.0:
+            raise ValueError(
+                f"market.max_quote_ratio is {self.max_quote_ratio:g}, and only what a household has can be traded "
+                "with market.settlement: metered; set the ratio to 1, or settlement to 'imbalance'"
             )
         return self
 

@@ -11,7 +11,7 @@ import numpy as np
 from p2p_market.auction.operator import LearnedBids
 from p2p_market.checks import as_numbers, whole_number
 from p2p_market.devices.battery import Batteries
-from p2p_market.devices.fleet import Dispatch, Requests
+from p2p_market.devices.fleet import Requests
 from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
@@ -43,7 +43,7 @@ class StepResult:
     reward_parts: Mapping[str, FloatArray]  # (B, L) [$]
     truncated: BoolArray  # (B,) the horizon is reached
     transition: Transition
-    device_infos: Mapping[str, FloatArray]  # (B, L) what a device cost [$] and what it could not do [kWh]
+    further_infos: Mapping[str, FloatArray]  # (B, L) of devices and imbalance, see `AuctionController.info_names`
 
 
 class AuctionController:
@@ -229,7 +229,7 @@ class AuctionController:
         self._state, self.transition, self._ends = next_state, transition, ends
         self.followers.learn(transition, next_state)
         rewards, parts = self.get_reward()
-        return StepResult(rewards, parts, ends, transition, self._device_infos(dispatch))
+        return StepResult(rewards, parts, ends, transition, self._further_infos(transition))
 
     def get_reward(self) -> tuple[FloatArray, Mapping[str, FloatArray]]:
         """Reward of the learners ``(B, L)`` for the last interval, and its named parts [$]."""
@@ -253,13 +253,24 @@ class AuctionController:
 
     @property
     def info_names(self) -> tuple[str, ...]:
-        """What infos hold beside bill, fill and clipped features: the parts of the reward, and what devices did."""
-        return self.reward.part_names + ("device_cost", "cut_request") * bool(self.model.scenario.fleet)
+        """What infos hold beside bill, fill and clipped features.
 
-    def _device_infos(self, dispatch: Dispatch | None) -> Mapping[str, FloatArray]:
-        if dispatch is None:
-            return {}
-        return {"device_cost": self.of_learners(dispatch.cost), "cut_request": self.of_learners(dispatch.cut)}
+        The parts of the reward [$]; on a street with devices ``device_cost`` [$] and ``cut_request`` [kWh]; with the
+        settlement of imbalance ``imbalance`` [kWh, > 0 sold and not delivered] and ``imbalance_payment`` [$].
+        """
+        of_devices = ("device_cost", "cut_request") * bool(self.model.scenario.fleet)
+        of_imbalance = ("imbalance", "imbalance_payment") * (self.operator.imbalance is not None)
+        return self.reward.part_names + of_devices + of_imbalance
+
+    def _further_infos(self, transition: Transition) -> Mapping[str, FloatArray]:
+        infos: dict[str, FloatArray] = {}
+        dispatch, settlement = transition.dispatch, transition.settlement
+        if dispatch is not None:
+            infos |= {"device_cost": self.of_learners(dispatch.cost), "cut_request": self.of_learners(dispatch.cut)}
+        if settlement.imbalance is not None and settlement.imbalance_payment is not None:
+            infos["imbalance"] = self.of_learners(settlement.imbalance)
+            infos["imbalance_payment"] = self.of_learners(settlement.imbalance_payment)
+        return infos
 
     def _all_requests(self, state: MarketState, learned: Requests) -> Requests:
         """What is asked of the devices, by kind ``(B, N)``: what learners choose, and the storage rule elsewhere."""

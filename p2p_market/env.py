@@ -67,7 +67,9 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     the grid alone less the bill, ``negative_cost`` the bill with its sign changed.
 
     *Infos*: for every agent and step ``bill`` [$], ``filled`` [kWh, > 0 bought], ``clipped_features`` (how many
-    values of the observation were cut to their bounds) and the named parts of the reward [$].
+    values of the observation were cut to their bounds) and the named parts of the reward [$]; on a street with devices
+    ``device_cost`` [$] and ``cut_request`` [kWh], and with ``market.settlement: imbalance`` ``imbalance`` [kWh] and
+    ``imbalance_payment`` [$].
 
     *Start*: days and households drawn by the seed, or fixed (``episode.start``, ``street.households``).
 
@@ -209,7 +211,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
                 clipped[0].tolist(),
                 {
                     name: values[0].tolist()
-                    for infos in (result.reward_parts, result.device_infos)
+                    for infos in (result.reward_parts, result.further_infos)
                     for name, values in infos.items()
                 },
             ),

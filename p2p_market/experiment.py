@@ -85,7 +85,12 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     )
     if config.run.bounds:
         check_bounds(controller, horizon)
-    recorder = Recorder(horizon, *controller.get_size(), controller.model.scenario.fleet.devices)
+    recorder = Recorder(
+        horizon,
+        *controller.get_size(),
+        controller.model.scenario.fleet.devices,
+        settles_imbalance=controller.operator.imbalance is not None,
+    )
     trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
     controller.reset(seed=config.seed)
     for interval in range(horizon):

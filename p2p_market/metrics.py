@@ -119,6 +119,19 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
         **fairness(saving),
         **market_power(households, price),
         **_of_devices(recorder, totals),
+        **_of_imbalance(recorder, totals),
+    }
+
+
+def _of_imbalance(recorder: Recorder, totals: Mapping[str, float]) -> dict[str, float]:
+    if "imbalance_kwh" not in recorder.households:
+        return {}
+    announced, metered = recorder.households["announced_kwh"], recorder.households["net_load_kwh"]
+    num_markets = metered.shape[1]
+    return {
+        "forecast_error_kwh": float(np.abs(announced - metered).sum()) / num_markets,
+        "imbalance_kwh": float(np.abs(recorder.households["imbalance_kwh"]).sum()) / num_markets,
+        "imbalance_payment_dollars": totals["imbalance_payment_dollars"],
     }
 
 

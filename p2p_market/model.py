@@ -32,9 +32,9 @@ class MarketState:
     row: IntArray  # (B,) row of the data that the coming interval is
     elapsed: IntArray  # (B,) intervals played in this episode
     profile: IntArray  # (B, N) household of the data behind each slot
-    demand: FloatArray  # (B, N) [kWh] of the coming interval
-    pv: FloatArray  # (B, N) [kWh]
-    net_load: FloatArray  # (B, N) [kWh] > 0 needs energy
+    demand: FloatArray  # (B, N) [kWh] of the coming interval; a forecast where households bid ahead
+    pv: FloatArray  # (B, N) [kWh] the same
+    net_load: FloatArray  # (B, N) [kWh] > 0 needs energy; the same
     retail_price: FloatArray  # (B, N) [$/kWh]
     feed_in_price: FloatArray  # (B, N) [$/kWh]
     price_low: FloatArray  # (B,) [$/kWh] low end of the band of limit prices
@@ -51,12 +51,13 @@ class MarketState:
 class Transition:
     """Everything that one interval brought, for rewards, records and views."""
 
-    before: MarketState  # with the net load that was metered: with the devices, as they moved
+    before: MarketState  # with demand, PV and net load as they were metered: with the devices, as they moved
     context: AuctionContext
     orders: Orders
     clearing: Clearing
     settlement: Settlement
     mean_price: FloatArray  # (B,) [$/kWh] mean price of the traded energy before fees; nan without trade
+    announced: FloatArray  # (B, N) [kWh] net load on which households bid, devices included
     dispatch: Dispatch | None = None  # what the devices did, on a street that has any
 
     @cached_property
@@ -111,7 +112,8 @@ class AuctionModel:
             fresh = self._read(
                 draw.row, elapsed, draw.profile, nothing, nothing, nothing, {}, book, draw.forecast_error
             )
-            return dataclasses.replace(fresh, devices=fleet.start(self.scenario.describe_interval(fresh)))
+            interval = self.scenario.describe_interval(self.scenario.meter(fresh))
+            return dataclasses.replace(fresh, devices=fleet.start(interval))
         row, profile = previous.row.copy(), previous.profile.copy()
         row[mask], profile[mask] = draw.row, draw.profile
         keep = ~mask
@@ -132,7 +134,7 @@ class AuctionModel:
             book,
             error,
         )
-        interval = self.scenario.describe_interval(following)
+        interval = self.scenario.describe_interval(self.scenario.meter(following))
         return dataclasses.replace(following, devices=fleet.restart(previous.devices, mask, interval))
 
     def move_devices(
@@ -152,14 +154,18 @@ class AuctionModel:
         Returns
         -------
         tuple
-            The state with the net load that is then metered, and the dispatch; on a street without devices the state
-            as it is, and ``None``.
+            The state with the devices in the net load, and the dispatch; on a street without devices the state as it
+            is, and ``None``.
         """
         fleet = self.scenario.fleet
         if not fleet:
             return state, None
-        dispatch = fleet.move(state.devices, requests, self.scenario.describe_interval(state), ends)
-        return dataclasses.replace(state, net_load=dispatch.net_load), dispatch
+        metered = self.scenario.meter(state)
+        dispatch = fleet.move(state.devices, requests, self.scenario.describe_interval(metered), ends)
+        net_load = dispatch.net_load
+        if metered is not state:
+            net_load = state.net_load + (net_load - metered.net_load)
+        return dataclasses.replace(state, net_load=net_load), dispatch
 
     def run_auction(
         self,
@@ -197,10 +203,13 @@ class AuctionModel:
             orders = orders_of_households(rounds)
             context = context.with_orders(orders, draws, quotes=join_rounds(rounds))
         clearing = context.clearing
-        settlement = operator.settle(context, state.net_load, clearing)
+        before = self.scenario.meter(state)
+        if before is not state and dispatch is not None:
+            before = dataclasses.replace(before, net_load=dispatch.net_load)
+        settlement = operator.settle(context, before.net_load, clearing)
         has_price = clearing.traded > 0.0
         mean_price = _mean_price(clearing, has_price)
-        transition = Transition(state, context, orders, clearing, settlement, mean_price, dispatch)
+        transition = Transition(before, context, orders, clearing, settlement, mean_price, state.net_load, dispatch)
 
         price = np.where(has_price, mean_price, 0.0)
         position = _position_in_band(price, state.price_low, state.price_high, has_price)
@@ -241,7 +250,7 @@ class AuctionModel:
     ) -> MarketState:
         demand, pv, net_load = self.scenario.read_meters(row, profile)
         retail_price, feed_in_price, price_low, price_high = self.scenario.read_tariffs(row)
-        return MarketState(
+        state = MarketState(
             row=row,
             elapsed=elapsed,
             profile=profile,
@@ -259,6 +268,7 @@ class AuctionModel:
             forecast_error=forecast_error,
             book=book,
         )
+        return self.scenario.announce(state)
 
 
 def _mean_price(clearing: Clearing, has_price: BoolArray) -> FloatArray:

@@ -32,6 +32,7 @@ HOUSEHOLD_COLUMNS = (
     "grid_only_bill_dollars",
 )
 DEVICE_COLUMNS = ("default_bill_dollars", "device_cost_dollars")  # and what `device_columns` says of each kind
+IMBALANCE_COLUMNS = ("announced_kwh", "imbalance_kwh", "imbalance_payment_dollars")
 MARKET_COLUMNS = (
     "traded_kwh",
     "price_dollars_per_kwh",
@@ -57,6 +58,8 @@ class Recorder:
         ``T``, ``B`` and ``N``.
     devices
         The street's devices by kind; with any, `DEVICE_COLUMNS` and those of each kind are recorded too.
+    settles_imbalance
+        Whether traded energy that the meter does not confirm has prices; `IMBALANCE_COLUMNS` are recorded then.
 
     Attributes
     ----------
@@ -78,12 +81,16 @@ class Recorder:
         num_markets: int,
         num_households: int,
         devices: Mapping[str, Device] = MappingProxyType({}),
+        *,
+        settles_imbalance: bool = False,
     ) -> None:
         shape = (num_intervals, num_markets)
         self.devices = devices
         names = list(HOUSEHOLD_COLUMNS)
         if devices:
             names += [*DEVICE_COLUMNS, *(name for kind in devices for name in device_columns(kind))]
+        if settles_imbalance:
+            names += IMBALANCE_COLUMNS
         self.households: dict[str, FloatArray] = {name: np.zeros((*shape, num_households)) for name in names}
         self.markets: dict[str, FloatArray] = {name: np.zeros(shape) for name in MARKET_COLUMNS}
         self.row: IntArray = np.zeros(shape, dtype=np.int64)
@@ -125,6 +132,10 @@ class Recorder:
             ("grid_payment_dollars", clearing.grid_payment),
         ):
             self.markets[name][t] = column
+        if settlement.imbalance is not None and settlement.imbalance_payment is not None:
+            self.households["announced_kwh"][t] = transition.announced
+            self.households["imbalance_kwh"][t] = settlement.imbalance
+            self.households["imbalance_payment_dollars"][t] = settlement.imbalance_payment
         if transition.dispatch is not None:
             self._record_devices(t, transition, transition.dispatch)
         self.num_recorded = t + 1

@@ -10,6 +10,7 @@ import numpy as np
 
 from p2p_market.auction.clearing import Clearing
 from p2p_market.auction.context import AuctionContext
+from p2p_market.auction.imbalance import ImbalancePrices, undelivered
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.types import FloatArray, IntArray
@@ -59,6 +60,8 @@ class Settlement:
     grid_payment: FloatArray  # [$] settled with the grid; 0 under pool rules, whose pool settles with the grid
     bill: FloatArray  # [$] market and grid together
     grid_only_bill: FloatArray  # [$] what the same net load costs without a market
+    imbalance: FloatArray | None = None  # [kWh] traded and not confirmed by the meter, where that has prices
+    imbalance_payment: FloatArray | None = None  # [$] what that costs beyond the own tariff, part of the bill
 
 
 class MarketOperator:
@@ -72,11 +75,21 @@ class MarketOperator:
         Whether every clearing is checked.
     participants
         Read-only views of the households, for notebooks and pictures; never on the hot path.
+    imbalance
+        What traded energy costs that is not delivered or not taken; ``None``: as any other energy of the grid.
     """
 
-    def __init__(self, rules: AuctionRules, *, audit: bool = False, participants: Sequence[Participant] = ()) -> None:
+    def __init__(
+        self,
+        rules: AuctionRules,
+        *,
+        audit: bool = False,
+        participants: Sequence[Participant] = (),
+        imbalance: ImbalancePrices | None = None,
+    ) -> None:
         self.rules = rules
         self.audit = audit
+        self.imbalance = imbalance
         self.participants = tuple(participants)
 
     @property
@@ -165,4 +178,8 @@ class MarketOperator:
         else:
             grid_payment = grid_import * retail - grid_export * feed_in
             bill = clearing.payment + grid_payment
+        if self.imbalance is not None:
+            imbalance = undelivered(net_load, clearing.filled)
+            extra = self.imbalance.extra_payment(imbalance, retail, feed_in, context.price_low, context.price_high)
+            return Settlement(grid_import, grid_export, grid_payment, bill + extra, grid_only_bill, imbalance, extra)
         return Settlement(grid_import, grid_export, grid_payment, bill, grid_only_bill)

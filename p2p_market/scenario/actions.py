@@ -27,7 +27,8 @@ class ActionMap:
     components
         What each component of an action is, in order.
     decode
-        From ``(B, L, A)`` actions inside [-1, 1] to position ``(B, L)`` in [-1, 1] and share ``(B, L)`` in [0, 1].
+        From ``(B, L, A)`` actions inside [-1, 1] to position ``(B, L)`` in [-1, 1] and share ``(B, L)`` of what there
+        is to trade, 0 to 1, or to the ratio of `with_quotes`.
     summary
         One line for lists and docs.
     decode_closing
@@ -77,6 +78,33 @@ class ActionMap:
                 f"component of action map {name!r}: {', '.join(self.components)}"
             )
         return replace(self, levels=tuple(levels))
+
+    def with_quotes(self, name: str, max_ratio: float) -> ActionMap:
+        """Return the same map with a quantity component that reaches up to so many times what there is to trade.
+
+        Raises
+        ------
+        ConfigError
+            For a ratio above 1 and a map that has no such component.
+        """
+        if max_ratio == 1.0:
+            return self
+        if "quantity" not in self.components:
+            raise ConfigError(
+                f"market.max_quote_ratio is {max_ratio:g}, and action map {name!r} always offers the whole net load; "
+                "set the ratio to 1, or choose a map with a quantity, e.g. price_quantity"
+            )
+        decode, encode = self.decode, self.encode
+
+        def decode_more(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
+            position, share = decode(actions)
+            return position, max_ratio * share
+
+        def encode_more(position: FloatArray, share: FloatArray) -> FloatArray:
+            assert encode is not None  # noqa: S101 - only used where there is one
+            return encode(position, share / max_ratio)
+
+        return replace(self, decode=decode_more, encode=None if encode is None else encode_more)
 
     def make_space(self) -> spaces.Space[Any]:
         """A new space of one household's action."""

@@ -43,9 +43,9 @@ class ForecastRule:
     error: float = 0.2
     autocorrelation: float = 0.9
 
-    def rows_before(self, slots_per_day: int) -> int:
+    def rows_before(self, slots_per_day: int, *, knows_coming: bool = True) -> int:
         """Intervals of the data before an episode that forecasts read."""
-        turns = -(-self.horizon // slots_per_day)
+        turns = -(-(self.horizon + (not knows_coming)) // slots_per_day)
         days = {"persistence": turns, "rolling_mean": turns - 1 + self.days}
         return days.get(self.kind, 0) * slots_per_day
 
@@ -72,18 +72,24 @@ class Forecaster:
         Demand, PV and net load of rows and households of the data.
     slots_per_day
         Intervals a day.
+    knows_coming
+        Whether the coming interval is known already, or forecast as those after it are.
     """
 
-    def __init__(self, rule: ForecastRule, read_meters: ReadMeters, slots_per_day: int) -> None:
+    def __init__(
+        self, rule: ForecastRule, read_meters: ReadMeters, slots_per_day: int, *, knows_coming: bool = True
+    ) -> None:
         self.rule = rule
+        self._unknown = 0 if knows_coming else 1
         self._read_meters = read_meters
         self._slots_per_day = slots_per_day
 
     def energy(self, state: MarketState, quantity: Literal[0, 1], ahead: int) -> FloatArray:
-        """Forecast ``(B, N)`` [kWh] of demand (0) or PV (1) so many intervals after the coming one."""
+        """Forecast ``(B, N)`` [kWh] of demand (0) or PV (1) so many intervals after the coming one, 0 that itself."""
         row, kind = state.row + ahead, self.rule.kind
         if kind in ("persistence", "rolling_mean"):
-            known = row - -(-ahead // self._slots_per_day) * self._slots_per_day  # the coming interval is known
+            days_back = -(-(ahead + self._unknown) // self._slots_per_day)
+            known = row - days_back * self._slots_per_day
             days = 1 if kind == "persistence" else self.rule.days
             total = self._read_meters(known, state.profile)[quantity]
             for day in range(1, days):

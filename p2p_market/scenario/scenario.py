@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,10 @@ class AuctionScenario:
         What households can steer, by kind.
     forecast
         How the forecasts are made that households see; ``None``: there are none.
+    bids_ahead
+        Whether households bid before the interval, on a forecast of their own meter in place of its reading.
+    max_quote_ratio
+        How many times what it has to trade a household may offer.
     """
 
     def __init__(
@@ -122,6 +126,8 @@ class AuctionScenario:
         energy_unit: float = 0.001,
         devices: Mapping[str, Device] | None = None,
         forecast: ForecastRule | None = None,
+        bids_ahead: bool = False,
+        max_quote_ratio: float = 1.0,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
         check_roles(has_pv, int(street.is_prosumer.sum()))
@@ -133,7 +139,7 @@ class AuctionScenario:
         self.forecast = forecast
         self.observer = Observer(observation, self.fleet.devices, 0 if forecast is None else forecast.horizon)
         street_map = ACTION_MAPS[action].on_street(self.fleet.devices)
-        self.action_map: ActionMap = street_map.with_levels(action, action_levels)
+        self.action_map: ActionMap = street_map.with_levels(action, action_levels).with_quotes(action, max_quote_ratio)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
         if missing:
             raise ConfigError(
@@ -143,15 +149,18 @@ class AuctionScenario:
         self.window = WindowSampler(container.calendar) if window is None else window
         self.households = HouseholdSampler(has_pv, street.is_prosumer)
         self.interval_hours = container.interval_minutes / 60.0
+        forecaster = None
+        if forecast is not None:
+            slots_per_day = container.calendar.slots_per_day
+            forecaster = Forecaster(forecast, self.read_meters, slots_per_day, knows_coming=not bids_ahead)
+        self._announces = forecaster if bids_ahead and forecast is not None and forecast.kind != "perfect" else None
         self.scales = ObservationScales(
             energy=reference_power_kw * self.interval_hours,
             price=max(float(tariffs.retail.max()), 1e-9),
             calendar=calendar_table(container.calendar),
             devices=self.fleet.devices,
             tariffs=tariffs,
-            forecaster=None
-            if forecast is None
-            else Forecaster(forecast, self.read_meters, container.calendar.slots_per_day),
+            forecaster=forecaster,
         )
         units_per_kwh = round(1.0 / energy_unit)
         if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:
@@ -272,8 +281,23 @@ class AuctionScenario:
         energy /= self._units_per_kwh
         return energy[0], energy[1], energy[2]
 
+    def announce(self, state: MarketState) -> MarketState:
+        """The state as households know it when they bid: what they forecast of their meters, where they bid ahead."""
+        if self._announces is None:
+            return state
+        units = self._units_per_kwh
+        demand, pv = (np.rint(self._announces.energy(state, quantity, 0) * units) for quantity in (0, 1))
+        return replace(state, demand=demand / units, pv=pv / units, net_load=(demand - pv) / units)
+
+    def meter(self, state: MarketState) -> MarketState:
+        """The state with what is metered in the interval, the other way of `announce`."""
+        if self._announces is None:
+            return state
+        demand, pv, net_load = self.read_meters(state.row, state.profile)
+        return replace(state, demand=demand, pv=pv, net_load=net_load)
+
     def describe_interval(self, state: MarketState) -> DeviceInterval:
-        """Describe the coming interval to devices."""
+        """Describe the coming interval, with its meters as in ``state``, to devices."""
         slot = self.calendar.slot.take(state.row, mode="clip")
         table, profile = self._recorded, state.profile
         if table is None:
