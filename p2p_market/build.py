@@ -20,6 +20,7 @@ from p2p_market.devices import DEVICES, Device
 from p2p_market.devices.base import assign
 from p2p_market.errors import ConfigError, DataError, MechanismError
 from p2p_market.model import AuctionModel
+from p2p_market.network import FEEDER_RULES, Feeders, LossShares, Network, assign_feeders
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.rewards import Reward
@@ -28,15 +29,15 @@ from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_
 from p2p_market.scenario.scenario import AuctionScenario, Street
 from p2p_market.shaping import Shaping
 from p2p_market.shares import apportion
-from p2p_market.tariffs import build_schedule
-from p2p_market.types import BoolArray, IntArray
+from p2p_market.tariffs import TariffSchedule, build_schedule
+from p2p_market.types import BoolArray, FloatArray, IntArray
 from p2p_market.view.view import AuctionView
 
 _DEFAULT_HOUSEHOLDS = 20
 _LEAST_SYNTHETIC_HOMES = 50
 
 # Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
-_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM = range(4)
+_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM, _NETWORK_STREAM = range(5)
 
 
 def load_data(config: Config) -> DataContainer:
@@ -150,6 +151,7 @@ def build_controller(
         forecast=forecast,
         bids_ahead=bids_ahead,
         max_quote_ratio=config.market.max_quote_ratio,
+        network=build_network(config, street.num_households, schedule, container.interval_minutes / 60.0),
     )
     if horizon is None:
         horizon = episode_length(config, container)
@@ -262,6 +264,40 @@ def build_devices(config: Config, street: Street, interval_hours: float) -> dict
         if (design_of >= 0).any():
             devices[kind] = entry.build(designs, design_of, interval_hours, units_per_kwh)
     return devices
+
+
+def build_network(
+    config: Config, num_households: int, schedule: TariffSchedule, interval_hours: float
+) -> Network | None:
+    """Lay the feeders of the section ``network``: who hangs on which is decided by the seed."""
+    section = config.network
+    if section is None:
+        return None
+    value, highest = section.value_of_lost_load_dollars_per_kwh, float(schedule.retail.max())
+    if value < highest:
+        raise ConfigError(
+            f"network.value_of_lost_load_dollars_per_kwh: given {value:g}, and the highest retail price is "
+            f"{highest:g} $/kWh; shedding load would save money then, so give that price or more"
+        )
+    rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_NETWORK_STREAM,)))
+    units_per_kwh = round(1000.0 / config.market.energy_unit_wh)
+
+    def in_units(limit_kw: float | tuple[float, ...] | None) -> FloatArray:
+        power = np.broadcast_to(np.inf if limit_kw is None else np.asarray(limit_kw), section.num_feeders)
+        return np.floor(power * (interval_hours * units_per_kwh) + 1e-6)  # 0.1 kW are 50 Wh, whatever the binary says
+
+    return Network(
+        Feeders(
+            assign_feeders(section.feeders, num_households, rng),
+            in_units(section.import_limit_kw),
+            in_units(section.export_limit_kw),
+        ),
+        FEEDER_RULES[section.rule],
+        units_per_kwh=units_per_kwh,
+        value_of_lost_load=value,
+        scarcity_price=section.scarcity_price_dollars_per_kwh or 0.0,
+        losses=LossShares(**section.losses.model_dump()) if section.losses.other_feeder else None,
+    )
 
 
 def build_population(

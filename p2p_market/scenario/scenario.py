@@ -14,6 +14,7 @@ from p2p_market.devices.base import Device, DeviceInterval
 from p2p_market.devices.controlled_load import ControlledLoads
 from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError
+from p2p_market.network.network import Network
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
 from p2p_market.scenario.features import ObservationScales, calendar_table
 from p2p_market.scenario.forecasts import Forecaster, ForecastRule
@@ -110,6 +111,8 @@ class AuctionScenario:
         Whether households bid before the interval, on a forecast of their own meter in place of its reading.
     max_quote_ratio
         How many times what it has to trade a household may offer.
+    network
+        Feeders and lines; ``None``: nothing limits what flows, and nothing is lost.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class AuctionScenario:
         forecast: ForecastRule | None = None,
         bids_ahead: bool = False,
         max_quote_ratio: float = 1.0,
+        network: Network | None = None,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
         check_roles(has_pv, int(street.is_prosumer.sum()))
@@ -137,6 +141,7 @@ class AuctionScenario:
         self.calendar = container.calendar
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.forecast = forecast
+        self.network = network
         self.observer = Observer(observation, self.fleet.devices, 0 if forecast is None else forecast.horizon)
         street_map = ACTION_MAPS[action].on_street(self.fleet.devices)
         self.action_map: ActionMap = street_map.with_levels(action, action_levels).with_quotes(action, max_quote_ratio)
