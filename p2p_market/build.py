@@ -150,6 +150,7 @@ def build_controller(
         forecast=forecast,
         bids_ahead=bids_ahead,
         max_quote_ratio=config.market.max_quote_ratio,
+        homogeneous=config.scenario.homogeneous,
     )
     if horizon is None:
         horizon = episode_length(config, container)
