@@ -151,6 +151,7 @@ def build_controller(
         forecast=forecast,
         bids_ahead=bids_ahead,
         max_quote_ratio=config.market.max_quote_ratio,
+        homogeneous=config.scenario.homogeneous,
         network=build_network(config, street.num_households, schedule, container.interval_minutes / 60.0),
     )
     if horizon is None:

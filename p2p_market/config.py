@@ -258,6 +258,11 @@ class ScenarioSection(Section):
     action_levels: tuple[int, ...] | None = Field(
         None, description="choices of each component of a discrete action map, e.g. [11, 3]; null: the map's own"
     )
+    homogeneous: bool = Field(
+        True,
+        description="the same spaces for all agents; false: each agent's are those of what it has (batched arrays are "
+        "homogeneous always)",
+    )
     reference_power_kw: float = Field(10.0, gt=0.0, description="power that counts as 1 in observations")
 
     @model_validator(mode="after")

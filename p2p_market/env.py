@@ -7,14 +7,16 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from p2p_market.checks import as_numbers
 from p2p_market.errors import ActionError, ConfigError, EpisodeError, UnknownNameError, suggest
-from p2p_market.types import AnyArray, Float32Array
+from p2p_market.scenario.exact_spaces import ExactSpaces
+from p2p_market.types import AnyArray, BoolArray, Float32Array
 
 if TYPE_CHECKING:
+    from gymnasium import spaces
+
     from p2p_market.auction.operator import MarketOperator
     from p2p_market.controller import AuctionController
     from p2p_market.model import AuctionModel
@@ -66,6 +68,10 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     *Rewards*: plain floats, the dollars of ``reward.name`` times ``reward.scale``: ``bill_saving`` is the bill with
     the grid alone less the bill, ``negative_cost`` the bill with its sign changed.
 
+    With ``scenario.homogeneous: false`` an agent's spaces hold what it has: no features of PV, a battery or another
+    device that is not there, and no component that steers it. With ``true``, the default, these features read 0 and
+    nothing listens to these components; ``env.model.scenario.feature_mask`` and ``component_mask`` say which.
+
     *Infos*: for every agent and step ``bill`` [$], ``filled`` [kWh, > 0 bought], ``clipped_features`` (how many
     values of the observation were cut to their bounds) and the named parts of the reward [$]; on a street with devices
     ``device_cost`` [$] and ``cut_request`` [kWh], with ``market.settlement: imbalance`` ``imbalance`` [kWh] and
@@ -101,17 +107,23 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         self.render_mode = render_mode
         self.possible_agents = [controller.names[slot] for slot in controller.population.learners.tolist()]
         self.agents: list[str] = []
-        observation_space, action_map = controller.get_observation_space(), controller.model.scenario.action_map
-        self.observation_spaces: dict[str, spaces.Space[Any]] = {
-            agent: spaces.Box(observation_space.low, observation_space.high, dtype=np.float32)
-            for agent in self.possible_agents
-        }
-        self.action_spaces: dict[str, spaces.Space[Any]] = {
-            agent: action_map.make_space() for agent in self.possible_agents
-        }
-        self.state_space = controller.model.scenario.get_state_space()
-        self._action_shape = action_map.shape
-        self._is_discrete = action_map.levels is not None
+        scenario = controller.model.scenario
+        exact = ExactSpaces(
+            self.possible_agents,
+            scenario.get_observation_space(),
+            scenario.action_map,
+            *(
+                _all_if(scenario.homogeneous, mask[controller.population.learners])
+                for mask in (scenario.feature_mask, scenario.component_mask)
+            ),
+        )
+        self.observation_spaces: dict[str, spaces.Space[Any]] = exact.observation_spaces()
+        self.action_spaces: dict[str, spaces.Space[Any]] = exact.action_spaces()
+        self.state_space = scenario.get_state_space()
+        self._exact = None if scenario.homogeneous else exact
+        self._action_shape = scenario.action_map.shape
+        self._action_shapes = exact.shapes()
+        self._is_plain = scenario.homogeneous and scenario.action_map.levels is None
         self._pick = itemgetter(*self.possible_agents)
         self._nobody = dict.fromkeys(self.possible_agents, False)
 
@@ -165,7 +177,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         infos = self._infos(nothing, nothing, clipped[0].tolist(), parts)
         if self.render_mode == "human":
             self.render()
-        return dict(zip(self.agents, observations[0], strict=True)), infos
+        return self._split(observations[0]), infos
 
     def step(
         self, actions: Mapping[str, Float32Array]
@@ -202,7 +214,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         transition, of_learners = result.transition, self.controller.of_learners
         agents, truncated = self.agents, bool(result.truncated[0])
         outcome = (
-            dict(zip(agents, observations[0], strict=True)),
+            self._split(observations[0]),
             dict(zip(agents, result.rewards[0].tolist(), strict=True)),
             self._nobody.copy(),  # several times as fast as to build it
             dict.fromkeys(agents, True) if truncated else self._nobody.copy(),
@@ -255,6 +267,11 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
     def __str__(self) -> str:
         return str(self.metadata["name"])
 
+    def _split(self, observations: Float32Array) -> Observations:
+        if self._exact is not None:
+            return self._exact.split(observations)
+        return dict(zip(self.possible_agents, observations, strict=True))
+
     def _stack(self, actions: Mapping[str, Float32Array]) -> AnyArray:
         agents, shape = self.agents, self._action_shape
         try:
@@ -266,15 +283,16 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
             unknown = [str(agent) for agent in actions if agent not in self.action_spaces]
             raise ActionError(f"action for unknown agent {_listed(unknown)}; the agents are {_listed(agents)}")
         rows = picked if len(agents) > 1 else (picked,)
-        joined = None if self._is_discrete else _join_plain(rows, shape[0])
+        joined = _join_plain(rows, shape[0]) if self._is_plain else None
         if joined is None:
-            joined = np.stack([self._read(agent, row) for agent, row in zip(agents, rows, strict=True)])
+            read = [self._read(agent, row) for agent, row in zip(agents, rows, strict=True)]
+            joined = np.stack(read) if self._exact is None else self._exact.join(read)
         return joined.reshape(1, len(agents), *shape)
 
     def _read(self, agent: str, action: Any) -> AnyArray:
         row = as_numbers(f"action of {agent!r} is", action)
-        if row.shape != self._action_shape:
-            raise ActionError(f"action of {agent!r} has shape {row.shape}; expected {self._action_shape}")
+        if row.shape != self._action_shapes[agent]:
+            raise ActionError(f"action of {agent!r} has shape {row.shape}; expected {self._action_shapes[agent]}")
         return row
 
     def _infos(
@@ -302,6 +320,10 @@ def _join_plain(rows: Sequence[Any], length: int) -> AnyArray | None:
     except (TypeError, ValueError, OverflowError, RuntimeError):  # single numbers, several axes, what does not mix
         return None
     return joined if type(joined) is np.ndarray and joined.ndim == 1 and joined.dtype.kind == "f" else None
+
+
+def _all_if(homogeneous: bool, mask: BoolArray) -> BoolArray:
+    return np.ones_like(mask) if homogeneous else mask
 
 
 def _space_of(agent: str, spaces_by_agent: Mapping[str, spaces.Space[Any]]) -> spaces.Space[Any]:

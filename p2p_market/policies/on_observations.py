@@ -121,6 +121,11 @@ class ObservingPolicy:
         return self._encode(view, price, quantity).reshape(*lead, -1)
 
     def _check(self) -> None:
+        if not self._scenario.homogeneous:
+            raise ConfigError(
+                f"policy {self._name!r} on observations reads the same features for every agent, and "
+                "scenario.homogeneous is false; set it to true"
+            )
         needed = [] if "net_load" in self._names else ["demand", "pv"]
         needed += ["retail_price", "feed_in_price"]
         tariffs = self._scenario.tariffs

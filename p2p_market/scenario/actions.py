@@ -114,6 +114,14 @@ class ActionMap:
             return spaces.Discrete(self.levels[0])
         return spaces.MultiDiscrete(list(self.levels))
 
+    def of_components(self, places: Sequence[int]) -> ActionMap:
+        """Return the space's description for some of the components; what decodes is that of the whole map."""
+        return replace(
+            self,
+            components=tuple(self.components[place] for place in places),
+            levels=None if self.levels is None else tuple(self.levels[place] for place in places),
+        )
+
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Shape of one household's action: ``(A,)``, or none where it is a single choice."""

@@ -68,6 +68,10 @@ class Feature:
         Whether a value can lie beyond the bounds at all; where none can, nobody looks.
     device
         Kind of device that it is about; presets see it on streets that have any.
+    reads_book
+        Whether the state has to keep the last interval's book for it.
+    of_prosumers
+        Whether it is about PV, so that it is 0 for consumers.
     """
 
     read: Callable[[MarketState, ObservationScales], FloatArray | Float32Array]
@@ -78,7 +82,8 @@ class Feature:
     summary: str
     can_exceed: bool = True
     device: str | None = None
-    reads_book: bool = False  # whether the state has to keep the last interval's book for it
+    reads_book: bool = False
+    of_prosumers: bool = False
 
     @property
     def is_common(self) -> bool:
@@ -225,6 +230,7 @@ def forecast_features(horizon: int) -> dict[str, Feature]:
                 _REFERENCE_POWER,
                 "own",
                 f"forecast of own PV generation {when.format(k)}",
+                of_prosumers=True,
             )
             for k in ahead
         }
@@ -247,7 +253,15 @@ FEATURES: Registry[Feature] = Registry(
     "feature",
     {
         "demand": Feature(_demand, 0.0, 1.0, _REFERENCE_POWER, "own", "own demand of the coming interval"),
-        "pv": Feature(_pv, 0.0, 1.0, _REFERENCE_POWER, "own", "own PV generation of the coming interval"),
+        "pv": Feature(
+            _pv,
+            0.0,
+            1.0,
+            _REFERENCE_POWER,
+            "own",
+            "own PV generation of the coming interval",
+            of_prosumers=True,
+        ),
         "net_load": Feature(
             _net_load, -1.0, 1.0, _REFERENCE_POWER, "own", "own demand less PV of the coming interval, > 0 needs energy"
         ),

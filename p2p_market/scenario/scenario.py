@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from gymnasium import spaces
 
+from p2p_market.devices import DEVICES
 from p2p_market.devices.base import Device, DeviceInterval
 from p2p_market.devices.controlled_load import ControlledLoads
 from p2p_market.devices.fleet import Fleet
@@ -113,6 +114,14 @@ class AuctionScenario:
         How many times what it has to trade a household may offer.
     network
         Feeders and lines; ``None``: nothing limits what flows, and nothing is lost.
+    homogeneous
+        Whether all agents of the dict environment have the same spaces, or each those of what it has.
+
+    Attributes
+    ----------
+    feature_mask, component_mask
+        ``(N, F)`` and ``(N, A)`` which features of an observation and components of an action are about something that
+        the household has; the others read 0, and nothing listens to them.
     """
 
     def __init__(
@@ -132,6 +141,7 @@ class AuctionScenario:
         bids_ahead: bool = False,
         max_quote_ratio: float = 1.0,
         network: Network | None = None,
+        homogeneous: bool = True,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
         check_roles(has_pv, int(street.is_prosumer.sum()))
@@ -187,8 +197,26 @@ class AuctionScenario:
         self._recorded = self._sum_up_controlled_load(container, units_per_kwh)
         self._first_unit = num_homes * np.arange(num_rows)  # where the interval of each row starts in that table
         self._pv_mask = None if street.is_prosumer.all() else street.is_prosumer.astype(np.float64)
+        self.homogeneous = homogeneous
+        self.feature_mask = self._owners_of(
+            [feature.device for feature in self.observer.features],
+            [feature.of_prosumers for feature in self.observer.features],
+        )
+        kinds = {DEVICES[kind].component: kind for kind in self.action_map.devices}
+        of_devices = [kinds.get(component) for component in self.action_map.components]
+        self.component_mask = self._owners_of(of_devices, [False] * len(of_devices))
         self._observation_space = spaces.Box(self.observer.low, self.observer.high, dtype=np.float32)
         self._action_space = self.action_map.make_space()
+
+    def _owners_of(self, devices: Sequence[str | None], of_prosumers: Sequence[bool]) -> BoolArray:
+        """``(N, K)`` which households have what each of K numbers is about."""
+        mask = np.ones((self.num_households, len(devices)), dtype=bool)
+        for place, (kind, needs_pv) in enumerate(zip(devices, of_prosumers, strict=True)):
+            if kind is not None:
+                mask[:, place] = self.fleet.devices[kind].owners
+            elif needs_pv:
+                mask[:, place] = self.street.is_prosumer
+        return mask
 
     def _consumption(self, container: DataContainer) -> Float32Array:
         """``(T, H)`` [kWh] demand, without the controlled load where that is a device."""

@@ -37,6 +37,20 @@ STREETS: list[Any] = [
         # PettingZoo takes such spaces, and its turn-based test says that they are unusual
         marks=pytest.mark.filterwarnings("ignore:Action space for each agent probably should be"),
     ),
+    pytest.param(
+        {
+            "homogeneous": False,
+            "action": "price_quantity_storage",
+            "devices": {"battery": {"share": 0.5}},
+            "agent_names": "role",
+        },
+        id="exact spaces",
+        marks=[  # which is what was asked for
+            pytest.mark.filterwarnings("ignore:Agents have different observation space sizes"),
+            pytest.mark.filterwarnings("ignore:Agents have different action space sizes"),
+            pytest.mark.filterwarnings("ignore:Observations are different shapes"),
+        ],
+    ),
     pytest.param({"mechanism": "continuous", "rounds": 3, "action": "price_concession"}, id="bidding rounds"),
 ]
 
