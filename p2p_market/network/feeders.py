@@ -77,13 +77,15 @@ class Feeders:
         parts
             ``(B, N)`` whole units, 0 or more.
         """
-        total = self.add_up(parts)
-        share = parts * self.spread(amount / np.where(total > 0.0, total, 1.0))
-        whole = np.floor(share)
+        total = self.spread(self.add_up(parts))
+        divisor = np.where(total > 0.0, total, 1.0)
+        product = parts * self.spread(amount)
+        remainder = np.fmod(product, divisor)
+        whole = np.rint((product - remainder) / divisor)
         missing = amount - self.add_up(whole)
-        order = (2.0 * self.feeder - (share - whole)).argsort(axis=1, kind="stable")  # by feeder, then by remainder
+        order = np.lexsort((-remainder, np.broadcast_to(self.feeder, parts.shape)), axis=1)
         gets_one_more = self._place_on_feeder < np.repeat(missing, self.sizes, axis=1)
-        more = np.empty_like(share)
+        more = np.empty_like(whole)
         np.put_along_axis(more, order, gets_one_more, axis=1)
         return whole + more
 
