@@ -6,6 +6,7 @@ from typing import Any
 
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.devices import DEVICES
+from p2p_market.kpis import KPIS
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.registry import Registry
@@ -30,4 +31,5 @@ def registries() -> dict[str, Registry[Any]]:
         "storage": STORAGE_RULES,
         "devices": DEVICES,
         "tariffs": TARIFFS,
+        "kpis": KPIS,
     }
