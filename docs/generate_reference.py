@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from p2p_market.auction.mechanisms import MECHANISMS, Promises
 from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
+from p2p_market.kpis import GROUPS, KPIS, unit_of
 from p2p_market.policies import POLICIES
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.features import FEATURES, forecast_features
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 TARGET = Path(__file__).with_name("reference.md")
 PAGES = Path(__file__).with_name("mechanisms")
+RESULTS = Path(__file__).with_name("results.md")
 BEGIN, END = "<!-- properties: begin -->\n", "<!-- properties: end -->\n"
+FIGURES_BEGIN, FIGURES_END = "<!-- key figures: begin -->\n", "<!-- key figures: end -->\n"
 
 _HEADER = """\
 # Reference
@@ -164,6 +167,21 @@ def with_properties(page: Path) -> str:
     return f"{before}{BEGIN}\n{properties(page.stem)}\n{END}{rest.split(END)[1]}"
 
 
+def key_figures() -> str:
+    """Key figures, group by group."""
+    parts = []
+    for group, sentence in GROUPS.items():
+        rows = [[f"`{name}`", unit_of(name), KPIS[name].summary] for name in KPIS if KPIS[name].group == group]
+        parts.append(f"{sentence}\n\n{table(['figure', 'unit', 'meaning'], rows)}")
+    return "\n".join(parts)
+
+
+def with_key_figures(page: Path) -> str:
+    """A page's text with the tables of key figures as the code has them."""
+    before, rest = page.read_text(encoding="utf-8").split(FIGURES_BEGIN)
+    return f"{before}{FIGURES_BEGIN}\n{key_figures()}\n{FIGURES_END}{rest.split(FIGURES_END)[1]}"
+
+
 def features() -> str:
     """Features, and which preset shows them."""
     rows = []
@@ -263,6 +281,8 @@ def reference() -> str:
         "Rewards": rewards(),
         "Potentials of reward shaping": others("potentials"),
         "Policies": policies(),
+        "Storage rules": others("storage"),
+        "Devices": others("devices"),
         "Tariff plans": others("tariffs"),
         "Configuration keys": keys(),
     }
@@ -273,7 +293,11 @@ def main() -> int:
     """Write the pages, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when out of date")
-    texts = {TARGET: reference(), **{page: with_properties(page) for page in sorted(PAGES.glob("*.md"))}}
+    texts = {
+        TARGET: reference(),
+        RESULTS: with_key_figures(RESULTS),
+        **{page: with_properties(page) for page in sorted(PAGES.glob("*.md"))},
+    }
     if parser.parse_args().check:
         return int(any(page.read_text(encoding="utf-8") != text for page, text in texts.items()))
     for page, text in texts.items():

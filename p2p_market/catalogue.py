@@ -6,6 +6,7 @@ from typing import Any
 
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.devices import DEVICES
+from p2p_market.kpis import KPIS
 from p2p_market.network import FEEDER_RULES
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
@@ -32,4 +33,5 @@ def registries() -> dict[str, Registry[Any]]:
         "devices": DEVICES,
         "feeder_rules": FEEDER_RULES,
         "tariffs": TARIFFS,
+        "kpis": KPIS,
     }

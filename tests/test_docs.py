@@ -15,6 +15,8 @@ import p2p_market
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.config import AusgridData
 from p2p_market.config_loading import load_config
+from p2p_market.devices import DEVICES
+from p2p_market.kpis import GROUPS, KPIS
 from p2p_market.results import RUN_FOLDER
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +59,9 @@ def test_generated_reference_is_up_to_date() -> None:
     reference = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))["reference"]()
     written = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert written == reference, "run: python docs/generate_reference.py"
+    with_key_figures = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))["with_key_figures"]
+    results = ROOT / "docs" / "results.md"
+    assert results.read_text(encoding="utf-8") == with_key_figures(results), "run: python docs/generate_reference.py"
 
 
 def test_tables_of_promises_are_up_to_date() -> None:
@@ -127,7 +132,6 @@ def test_the_page_of_results_names_everything_that_a_run_gives() -> None:
         "Columns of households": results.households.columns,
         "Columns of intervals": results.intervals.columns,
         "Columns of trades": results.trades.columns,
-        "Key figures": list(results.kpis),
     }
     for title, names in sections.items():
         section = page.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
@@ -136,6 +140,23 @@ def test_the_page_of_results_names_everything_that_a_run_gives() -> None:
         assert set(re.findall(r"`(\w+)`", first_cells)) <= set(names), title
     for name in RUN_FOLDER[1]:
         assert f"| `{name}` |" in page
+    for name in KPIS:
+        assert f"| `{name}` |" in page
+
+
+def test_every_key_figure_is_in_the_glossary_and_of_some_run() -> None:
+    overrides = {
+        "data": {"days": 12, "num_homes": 12, "controlled_load_share": 1.0},
+        "run": {"days": 1, "start": "2012-07-09", "figures": False},
+        "scenario.forecast": {"kind": "persistence", "horizon": 1},
+        "market.settlement": "imbalance",
+        "devices": {kind: {"owners": "all"} for kind in DEVICES},
+    }
+    of_devices = set(p2p_market.run(num_households=4, overrides=overrides).kpis)
+    overrides |= {"devices": {}, "run.bounds": True, "market.settlement": "metered"}
+    with_bounds = set(p2p_market.run(num_households=4, overrides=overrides).kpis)
+    assert of_devices | with_bounds == set(KPIS)
+    assert {figure.group for figure in KPIS.values()} == set(GROUPS)
 
 
 def diagram_rows() -> list[tuple[str, str, list[str]]]:

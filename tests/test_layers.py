@@ -31,6 +31,7 @@ LAYERS = {
     "tariff_plans": 1,
     "tariffs": 1,
     "devices": 1,
+    "kpis": 2,
     "network": 1,
     "bounds": 2,
     "scenario": 2,

@@ -39,6 +39,11 @@ DEVICES: Registry[DeviceKind] = Registry(
             },
             "battery behind the meter; +1 charges at rated power, -1 discharges",
             recorded=("state_of_charge",),
+            key_figures={
+                "battery_taken_kwh": "energy that batteries took",
+                "battery_given_kwh": "energy that they gave",
+                "battery_cycles": "full cycles: energy given over what a full battery gives, mean over batteries",
+            },
         ),
         "controlled_load": DeviceKind(
             ControlledLoadDesign,
@@ -58,6 +63,7 @@ DEVICES: Registry[DeviceKind] = Registry(
             },
             "recorded hot water, shifted inside a daily window; -1 off, +1 full power, default as recorded",
             recorded=("controlled_load_due",),
+            key_figures={"controlled_load_taken_kwh": "energy that controlled loads took"},
         ),
         "pv_curtailment": DeviceKind(
             PvCurtailmentDesign,
@@ -69,6 +75,7 @@ DEVICES: Registry[DeviceKind] = Registry(
                 ),
             },
             "a share of the own PV is thrown away; -1 nothing (the default), +1 everything",
+            key_figures={"pv_curtailed_kwh": "PV generation that was thrown away by choice"},
         ),
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -151,6 +151,8 @@ class DeviceKind:
         Which of them are recorded too, as they are after an interval.
     summary
         One line for lists and docs.
+    key_figures
+        What `Device.key_figures` gives, by name, and what it means.
     """
 
     design: type[DeviceDesign]
@@ -159,6 +161,7 @@ class DeviceKind:
     features: Mapping[str, DeviceFeature]
     summary: str
     recorded: tuple[str, ...] = ()
+    key_figures: Mapping[str, str] = field(default_factory=dict)
 
 
 def assign(designs: Sequence[DeviceDesign], is_prosumer: BoolArray, rng: np.random.Generator) -> IntArray:
