@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -106,6 +107,23 @@ class Network:
         """
         loss = np.zeros_like(filled) if self.losses is None else lost_energy(self.feeders, self.losses, filled)
         return NetworkOutcome(self, limited, loss, loss * retail_price)
+
+    def relative_flow(self, flow: FloatArray) -> FloatArray:
+        """Flow over the head of each household's feeder ``(B, N)``, over the limit of its direction; 0 without a limit.
+
+        Parameters
+        ----------
+        flow
+            ``(B, K)`` [kWh] > 0 in.
+        """
+        limit = np.where(flow > 0.0, self.feeders.import_limit, self.feeders.export_limit)
+        return self.feeders.spread(flow * self.units_per_kwh / np.maximum(limit, 1.0))
+
+    def limit_a_household(self, direction: Literal["import", "export"]) -> FloatArray:
+        """Limit of each household's feeder over the households on it, ``(N,)`` [kWh]; ``inf`` without one."""
+        feeders = self.feeders
+        limit = feeders.import_limit if direction == "import" else feeders.export_limit
+        return (limit / (feeders.sizes * self.units_per_kwh))[feeders.feeder]
 
     def key_figures(self, households: Mapping[str, FloatArray], interval_hours: float) -> dict[str, float]:
         """Key figures of the feeders of a run: peaks over all feeders, means over its markets.

@@ -152,7 +152,12 @@ class AuctionScenario:
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.forecast = forecast
         self.network = network
-        self.observer = Observer(observation, self.fleet.devices, 0 if forecast is None else forecast.horizon)
+        self.observer = Observer(
+            observation,
+            self.fleet.devices,
+            0 if forecast is None else forecast.horizon,
+            has_network=network is not None,
+        )
         street_map = ACTION_MAPS[action].on_street(self.fleet.devices)
         self.action_map: ActionMap = street_map.with_levels(action, action_levels).with_quotes(action, max_quote_ratio)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
@@ -176,6 +181,7 @@ class AuctionScenario:
             devices=self.fleet.devices,
             tariffs=tariffs,
             forecaster=forecaster,
+            network=network,
         )
         units_per_kwh = round(1.0 / energy_unit)
         if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:

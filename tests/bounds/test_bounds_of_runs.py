@@ -141,6 +141,14 @@ def test_where_nothing_can_be_saved_no_value_is_captured() -> None:
     assert ("Value captured", "-") in describe(figures)
 
 
+@pytest.mark.parametrize("limit", [{"export_limit_kw": 0.3}, {"import_limit_kw": 1.0}])
+def test_where_nothing_can_be_steered_limits_leave_no_gap(limit: dict[str, Any]) -> None:
+    """What is curtailed is worth the feed-in price, what is shed its own value less the retail price."""
+    figures = figures_of({"run.policy": "truthful", "network": limit, "street.pv_share": 0.8})
+    assert figures["curtailed_kwh"] + figures["shed_kwh"] > 1.0
+    assert figures["optimal_cost_dollars"] == pytest.approx(figures["community_cost_dollars"], abs=1e-6)
+
+
 @pytest.mark.parametrize("network", NETWORKS[2:])
 def test_under_limits_the_bound_is_tight_at_one_tariff(network: dict[str, Any]) -> None:
     """Up to what losses cost, and rounding to the energy grid, there is a plan that costs no more than the bound."""
