@@ -80,8 +80,8 @@ class Feeders:
         total = self.spread(self.add_up(parts))
         divisor = np.where(total > 0.0, total, 1.0)
         product = parts * self.spread(amount)
-        remainder = np.fmod(product, divisor)
-        whole = np.rint((product - remainder) / divisor)
+        whole = np.floor(product / divisor)
+        remainder = product - whole * divisor  # exact, as the whole numbers are, up to 2**52 units squared
         missing = amount - self.add_up(whole)
         order = np.lexsort((-remainder, np.broadcast_to(self.feeder, parts.shape)), axis=1)
         gets_one_more = self._place_on_feeder < np.repeat(missing, self.sizes, axis=1)

@@ -54,11 +54,11 @@ def pro_rata(feeders: Feeders, load: FloatArray) -> Response:
     flow = feeders.add_up(load)
     over, under = _beyond(feeders, flow)
     curtailed, shed = np.zeros_like(load), np.zeros_like(load)
-    rows = np.flatnonzero((over + under).any(axis=1))  # most intervals stay inside the limits of all feeders
-    if rows.size:
-        shed[rows] = feeders.share_out(over[rows], np.maximum(load[rows], 0.0))
-        curtailed[rows] = feeders.share_out(under[rows], np.maximum(-load[rows], 0.0))
-        flow = flow - over + under
+    for cut, beyond, sign in ((shed, over, 1.0), (curtailed, under, -1.0)):
+        rows = np.flatnonzero(beyond.any(axis=1))  # most intervals stay inside the limits of all feeders
+        if rows.size:
+            cut[rows] = feeders.share_out(beyond[rows], np.maximum(sign * load[rows], 0.0))
+            flow = flow - sign * beyond
     return Response(curtailed, shed, np.zeros_like(load), flow)
 
 
