@@ -60,11 +60,13 @@ LAYERS = {
     "results": 9,
     "run_bounds": 9,
     "experiment": 10,
+    "integrations": 10,
     "comparison": 11,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
+LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -116,7 +118,9 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
         if library == "pettingzoo":
             assert part in ("env", "make", "registration", "integrations"), place
         if library == "gymnasium":
-            assert part in ("scenario", "env", "vector_env", "make", "integrations"), place
+            assert part in ("scenario", "env", "vector_env", "make", "registration", "integrations"), place
+        if library in LEARNS:
+            assert part == "integrations", place
     if part not in READS_FRAMES:
         for name, line in imports(path):
             assert name.split(".", maxsplit=1)[0] not in ("polars", "pandas"), f"{path}, line {line}: imports {name}"
