@@ -24,11 +24,30 @@ class Feeders:
     import_limit, export_limit
         ``(K,)`` most that flows over its head in an interval, in and out, in whole units of the energy grid; ``inf``
         where there is no limit.
+
+    Raises
+    ------
+    ConfigError
+        For a feeder without households, or limits that are not one a feeder, whole numbers of units and 0 or more.
     """
 
     feeder: IntArray
     import_limit: FloatArray
     export_limit: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("import_limit", "export_limit"):
+            limits = getattr(self, name)
+            if limits.shape != (self.num_feeders,) or not ((limits >= 0.0) & (limits == np.rint(limits))).all():
+                raise ConfigError(
+                    f"{name} is {limits.tolist()} for {self.num_feeders} feeders; expected one limit a feeder, a whole "
+                    "number of units of the energy grid, 0 or more, or inf"
+                )
+        if not np.array_equal(np.unique(self.feeder), np.arange(self.num_feeders)):
+            raise ConfigError(
+                f"the households hang on the feeders {np.unique(self.feeder).tolist()}, and there are limits for "
+                f"{self.num_feeders}; expected a household on each of 0 to {self.num_feeders - 1}, and on no other"
+            )
 
     @property
     def num_feeders(self) -> int:

@@ -173,3 +173,25 @@ def test_feeders_that_cannot_be(feeders: int | list[float], message: str) -> Non
     with pytest.raises(ConfigError) as error:
         assign_feeders(feeders, 4, np.random.default_rng(0))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("feeder", "imports", "exports", "message"),
+    [
+        (
+            [0, 0, 2],
+            [1.0, 1.0, 1.0],
+            [1.0, 1.0, 1.0],
+            "hang on the feeders [0, 2], and there are limits for 3; expected",
+        ),
+        ([0, 1], [1.0], [1.0], "hang on the feeders [0, 1], and there are limits for 1"),
+        ([0, 1], [1.0, 1.0], [1.0], "export_limit is [1.0] for 2 feeders; expected one limit a feeder"),
+        ([0, 0], [-1.0], [1.0], "import_limit is [-1.0] for 1 feeders; expected one limit a feeder, a whole"),
+        ([0, 0], [1.0], [0.5], "export_limit is [0.5] for 1 feeders"),
+        ([0, 0], [np.nan], [0.5], "import_limit is [nan] for 1 feeders"),
+    ],
+)
+def test_limits_that_cannot_be(feeder: list[int], imports: list[float], exports: list[float], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Feeders(np.array(feeder), np.array(imports), np.array(exports))
+    assert message in str(error.value)
