@@ -66,7 +66,7 @@ LAYERS = {
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
-LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib")
+LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
