@@ -13,6 +13,7 @@ from p2p_market.auction.imbalance import ImbalancePrices
 from p2p_market.auction.operator import MarketOperator
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
+from p2p_market.build_network import build_network
 from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
@@ -20,7 +21,6 @@ from p2p_market.devices import DEVICES, Device
 from p2p_market.devices.base import assign
 from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
 from p2p_market.model import AuctionModel
-from p2p_market.network import FEEDER_RULES, Feeders, LossShares, Network, assign_feeders
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.rewards import Reward
@@ -29,8 +29,8 @@ from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_
 from p2p_market.scenario.scenario import AuctionScenario, Street
 from p2p_market.shaping import Shaping
 from p2p_market.shares import apportion
-from p2p_market.tariffs import TariffSchedule, build_schedule
-from p2p_market.types import BoolArray, FloatArray, IntArray
+from p2p_market.tariffs import build_schedule
+from p2p_market.types import BoolArray, IntArray
 from p2p_market.view.view import AuctionView
 
 _DEFAULT_HOUSEHOLDS = 20
@@ -152,7 +152,13 @@ def build_controller(
         bids_ahead=bids_ahead,
         max_quote_ratio=config.market.max_quote_ratio,
         homogeneous=config.scenario.homogeneous,
-        network=build_network(config, street.num_households, schedule, container.interval_minutes / 60.0),
+        network=build_network(
+            config,
+            street.num_households,
+            float(schedule.retail.max()),
+            container.interval_minutes / 60.0,
+            np.random.SeedSequence(config.seed, spawn_key=(_NETWORK_STREAM,)),
+        ),
     )
     if horizon is None:
         horizon = episode_length(config, container)
@@ -265,40 +271,6 @@ def build_devices(config: Config, street: Street, interval_hours: float) -> dict
         if (design_of >= 0).any():
             devices[kind] = entry.build(designs, design_of, interval_hours, units_per_kwh)
     return devices
-
-
-def build_network(
-    config: Config, num_households: int, schedule: TariffSchedule, interval_hours: float
-) -> Network | None:
-    """Lay the feeders of the section ``network``: who hangs on which is decided by the seed."""
-    section = config.network
-    if section is None:
-        return None
-    value, highest = section.value_of_lost_load_dollars_per_kwh, float(schedule.retail.max())
-    if value < highest:
-        raise ConfigError(
-            f"network.value_of_lost_load_dollars_per_kwh: given {value:g}, and the highest retail price is "
-            f"{highest:g} $/kWh; shedding load would save money then, so give that price or more"
-        )
-    rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_NETWORK_STREAM,)))
-    units_per_kwh = round(1000.0 / config.market.energy_unit_wh)
-
-    def in_units(limit_kw: float | tuple[float, ...] | None) -> FloatArray:
-        power = np.broadcast_to(np.inf if limit_kw is None else np.asarray(limit_kw), section.num_feeders)
-        return np.floor(power * (interval_hours * units_per_kwh) + 1e-6)  # 0.1 kW are 50 Wh, whatever the binary says
-
-    return Network(
-        Feeders(
-            assign_feeders(section.feeders, num_households, rng),
-            in_units(section.import_limit_kw),
-            in_units(section.export_limit_kw),
-        ),
-        FEEDER_RULES[section.rule],
-        units_per_kwh=units_per_kwh,
-        value_of_lost_load=value,
-        scarcity_price=section.scarcity_price_dollars_per_kwh or 0.0,
-        losses=LossShares(**section.losses.model_dump()) if section.losses.other_feeder else None,
-    )
 
 
 def build_population(

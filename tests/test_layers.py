@@ -54,6 +54,7 @@ LAYERS = {
     "config_network": 7,
     "config_loading": 7,
     "build": 8,
+    "build_network": 8,
     "make": 9,
     "p2p_market_v0": 9,
     "registration": 9,
