@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -246,11 +246,18 @@ def keys() -> str:
 
 
 def _section(model: type[BaseModel]) -> str:
-    rows = [
-        [f"`{name}`", _default(field), field.description or "where the data comes from"]
-        for name, field in model.model_fields.items()
-    ]
-    return table(["key", "default", "meaning"], rows)
+    return table(["key", "default", "meaning"], _rows(model, ""))
+
+
+def _rows(model: type[BaseModel], prefix: str) -> list[list[str]]:
+    """A row a key, and below a key that holds a section, the keys of that."""
+    rows = []
+    for name, field in model.model_fields.items():
+        rows.append([f"`{prefix}{name}`", _default(field), field.description or "where the data comes from"])
+        for part in get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                rows += _rows(part, f"{prefix}{name}.")
+    return rows
 
 
 def _default(field: FieldInfo) -> str:
@@ -284,6 +291,7 @@ def reference() -> str:
         "Storage rules": others("storage"),
         "Devices": others("devices"),
         "Tariff plans": others("tariffs"),
+        "Feeders": others("feeders"),
         "Configuration keys": keys(),
     }
     return _HEADER + "".join(f"\n## {title}\n\n{text}" for title, text in sections.items())

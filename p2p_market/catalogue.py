@@ -9,6 +9,7 @@ from p2p_market.devices import DEVICES
 from p2p_market.kpis import KPIS
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
+from p2p_market.power_flow.feeder_files import FEEDERS
 from p2p_market.registry import Registry
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.actions import ACTION_MAPS
@@ -31,5 +32,6 @@ def registries() -> dict[str, Registry[Any]]:
         "storage": STORAGE_RULES,
         "devices": DEVICES,
         "tariffs": TARIFFS,
+        "feeders": FEEDERS,
         "kpis": KPIS,
     }

@@ -31,6 +31,7 @@ LAYERS = {
     "tariff_plans": 1,
     "tariffs": 1,
     "devices": 1,
+    "power_flow": 1,
     "kpis": 2,
     "bounds": 2,
     "scenario": 2,
@@ -56,13 +57,38 @@ LAYERS = {
     "registration": 9,
     "results": 9,
     "run_bounds": 9,
+    "run_power_flow": 9,
     "experiment": 10,
     "comparison": 11,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
-HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
-READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
+HEAVY = (
+    "polars",
+    "pandas",
+    "pydantic",
+    "yaml",
+    "rich",
+    "tyro",
+    "matplotlib",
+    "plotly",
+    "scipy",
+    "torch",
+    "pooch",
+    "power_grid_model",
+)
+READS_FRAMES = (
+    "analysis",
+    "comparison",
+    "data",
+    "power_flow",
+    "run_power_flow",
+    "results",
+    "experiment",
+    "view",
+    "cli",
+    "build",
+)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
