@@ -1,4 +1,4 @@
-"""Draw the pictures of the documents anew: ``python docs/make_images.py`` (needs the extras ``viz`` and ``power-flow``)."""
+"""Draw the pictures of the documents anew: ``python docs/make_images.py`` (extras ``viz`` and ``power-flow``)."""
 
 from __future__ import annotations
 

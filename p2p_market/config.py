@@ -349,7 +349,9 @@ class EpisodeSection(Section):
 class PopulationSection(Section):
     """Who learns, and whom the others follow."""
 
-    learners: Literal["all"] | Annotated[int, Field(ge=0)] = Field("all", description="how many households learn")
+    learners: Literal["all"] | Annotated[int, Field(ge=0)] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        "all", description="how many households learn, drawn by the seed, or a list of their names"
+    )
     scripted: PolicyName | dict[PolicyName, float] = Field(
         "truthful", description="policy of the others, or a mix {policy: share}"
     )

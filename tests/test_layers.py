@@ -59,36 +59,16 @@ LAYERS = {
     "run_bounds": 9,
     "run_power_flow": 9,
     "experiment": 10,
+    "integrations": 10,
     "comparison": 11,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
-HEAVY = (
-    "polars",
-    "pandas",
-    "pydantic",
-    "yaml",
-    "rich",
-    "tyro",
-    "matplotlib",
-    "plotly",
-    "scipy",
-    "torch",
-    "pooch",
-    "power_grid_model",
-)
-READS_FRAMES = (
-    "analysis",
-    "comparison",
-    "data",
-    "power_flow",
-    "run_power_flow",
-    "results",
-    "experiment",
-    "view",
-    "cli",
-    "build",
-)
+HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
+HEAVY += ("power_grid_model",)
+LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib")
+READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
+READS_FRAMES += ("power_flow", "run_power_flow")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -139,7 +119,9 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
         if library == "pettingzoo":
             assert part in ("env", "make", "registration", "integrations"), place
         if library == "gymnasium":
-            assert part in ("scenario", "env", "vector_env", "make", "integrations"), place
+            assert part in ("scenario", "env", "vector_env", "make", "registration", "integrations"), place
+        if library in LEARNS:
+            assert part == "integrations", place
     if part not in READS_FRAMES:
         for name, line in imports(path):
             assert name.split(".", maxsplit=1)[0] not in ("polars", "pandas"), f"{path}, line {line}: imports {name}"

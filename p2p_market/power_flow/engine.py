@@ -90,7 +90,7 @@ def _solve_block(model: PowerGridModel, power: FloatArray, reactive_power: Float
         update_data=update,
         max_iterations=_MOST_ITERATIONS,
         continue_on_batch_error=True,
-        output_component_types=_WANTED,  # type: ignore[arg-type]  # plain names stand for the engine's own enums
+        output_component_types=_WANTED,
     )
     solved = np.ones(len(power), dtype=np.bool_)
     if model.batch_error is not None:
