@@ -20,6 +20,7 @@ from polars.testing import assert_frame_equal
 from reference.feeder_flow import reference_flow
 
 from p2p_market import run_power_flow
+from p2p_market.cli import main
 from p2p_market.config_loading import load_config
 from p2p_market.errors import ConfigError, MissingExtraError, PowerFlowWarning
 from p2p_market.experiment import run
@@ -335,3 +336,17 @@ def test_the_table_of_the_page_is_what_runs(rule: str) -> None:
     )
     row = f"| `{rule}` | {' | '.join(rows[label] for label in labels)} |"
     assert row in (ROOT / "docs" / "power-flow.md").read_text(encoding="utf-8")
+
+
+def test_validate_reads_the_feeder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = Path(one_line(tmp_path)).name
+    config = tmp_path / "street.yaml"
+    sections = {"data": {"days": 3, "num_homes": 8}, "street": {"num_households": 4}}
+    config.write_text(yaml.safe_dump(sections | {"run": {"power_flow": {"feeder": own}}}))
+    assert main(["validate", "street.yaml"]) == 0
+    assert "  feeder: one_line, 2 nodes, households at 1 of them" in capsys.readouterr().out.splitlines()
+    assert main(["validate", "street.yaml", "--set", "run.power_flow.feeder=two_line.yaml"]) != 0
+    assert "feeder file 'two_line.yaml' does not exist; did you mean 'one_line.yaml'?" in capsys.readouterr().err
