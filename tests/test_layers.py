@@ -65,9 +65,9 @@ LAYERS = {
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
-HEAVY += ("power_grid_model",)
-LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib")
+LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
+HEAVY += ("power_grid_model",)
 READS_FRAMES += ("power_flow", "run_power_flow")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
