@@ -123,8 +123,8 @@ def test_key_figures_are_what_the_frames_say(results: RunResults) -> None:
 
 def one_line(folder: Path, **line: float) -> str:
     """Write a feeder with one line, at whose end all households are."""
-    plate = {"rating_kva": 250, "high_voltage_kv": 11, "low_voltage_kv": 0.4, "load_losses_kw": 3}
-    values = {"metres": 200.0, "rating_a": 270.0} | line
+    values = {"metres": 200.0, "rating_a": 270.0, "rating_kva": 250.0} | line
+    plate = {"rating_kva": values["rating_kva"], "high_voltage_kv": 11, "low_voltage_kv": 0.4, "load_losses_kw": 0.1}
     cable = {"r_ohm_per_km": 0.443, "x_ohm_per_km": 0.069, "c_nf_per_km": 0, "rating_a": values["rating_a"]}
     content = {
         "transformer": plate | {"busbar": "station", "short_circuit_voltage_percent": 4},
@@ -137,11 +137,15 @@ def one_line(folder: Path, **line: float) -> str:
     return str(path)
 
 
-def test_weak_cables_are_overloaded(tmp_path: Path) -> None:
-    results = played(feeder=one_line(tmp_path, rating_a=20.0))
+@pytest.mark.parametrize(
+    ("weak", "column"),
+    [({"rating_a": 20.0}, "line_loading_percent"), ({"rating_kva": 12.0}, "transformer_loading_percent")],
+)
+def test_what_is_too_weak_is_overloaded(tmp_path: Path, weak: dict[str, float], column: str) -> None:
+    results = played(feeder=one_line(tmp_path, **weak))
     flow = results.power_flow
     assert flow is not None
-    overloaded = (flow.intervals["line_loading_percent"] > 100.0).mean()
+    overloaded = (flow.intervals[column] > 100.0).mean()
     assert isinstance(overloaded, float)
     assert 0.0 < results.kpis["overloaded_share"] == overloaded < 1.0
     assert dict(describe(results.kpis))["Intervals with an overload"] == f"{100.0 * overloaded:.1f} %"
