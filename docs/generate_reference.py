@@ -239,10 +239,16 @@ def keys() -> str:
         if name == "data":
             for source in (SyntheticData, AusgridData, TableData):
                 parts += [f"### `data`, source {_default_of(source)}\n", f"{_docstring(source)}\n", _section(source)]
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            parts += [f"### `{name}`\n", f"{_docstring(field.annotation)}\n", _section(field.annotation)]
+        elif (section := _section_in(field.annotation)) is not None:
+            parts += [f"### `{name}`\n", f"{_docstring(section)}\n", _section(section)]
     top = [[f"`{n}`", _default(f), f.description or ""] for n, f in Config.model_fields.items() if f.description]
     return "\n".join([table(["key", "default", "meaning"], top), *parts])
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, perhaps as one that can be left out."""
+    models = (part for part in (annotation, *get_args(annotation)) if isinstance(part, type))
+    return next((model for model in models if issubclass(model, BaseModel)), None)
 
 
 def _section(model: type[BaseModel]) -> str:
@@ -264,6 +270,8 @@ def _default(field: FieldInfo) -> str:
     default: Any = field.get_default(call_default_factory=True)
     if default is PydanticUndefined:
         return "required"
+    if isinstance(default, BaseModel):
+        return f"`{default.model_dump()}`"
     if default is None or isinstance(default, bool):
         return f"`{json.dumps(default)}`"  # as YAML spells it
     return f"`{default}`"
@@ -290,6 +298,7 @@ def reference() -> str:
         "Policies": policies(),
         "Storage rules": others("storage"),
         "Devices": others("devices"),
+        "Feeder rules": others("feeder_rules"),
         "Tariff plans": others("tariffs"),
         "Feeders": others("feeders"),
         "Configuration keys": keys(),

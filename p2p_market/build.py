@@ -13,6 +13,7 @@ from p2p_market.auction.imbalance import ImbalancePrices
 from p2p_market.auction.operator import MarketOperator
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
+from p2p_market.build_network import build_network
 from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
@@ -36,7 +37,7 @@ _DEFAULT_HOUSEHOLDS = 20
 _LEAST_SYNTHETIC_HOMES = 50
 
 # Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
-_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM = range(4)
+_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM, _NETWORK_STREAM = range(5)
 
 
 def load_data(config: Config) -> DataContainer:
@@ -151,6 +152,13 @@ def build_controller(
         bids_ahead=bids_ahead,
         max_quote_ratio=config.market.max_quote_ratio,
         homogeneous=config.scenario.homogeneous,
+        network=build_network(
+            config,
+            street.num_households,
+            float(schedule.retail.max()),
+            container.interval_minutes / 60.0,
+            np.random.SeedSequence(config.seed, spawn_key=(_NETWORK_STREAM,)),
+        ),
     )
     if horizon is None:
         horizon = episode_length(config, container)

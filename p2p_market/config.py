@@ -6,34 +6,20 @@ import datetime as dt
 import hashlib
 import importlib
 import json
-import os
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     model_validator,
 )
 
+from p2p_market.config_base import PathText, Section, registered
+from p2p_market.config_network import NetworkSection
+from p2p_market.config_power_flow import PowerFlowSection
 from p2p_market.data.calendar import to_minute
-from p2p_market.errors import P2PMarketError, UnknownNameError
-
-
-def _registered(module: str, registry: str) -> Callable[[str], str]:
-    """Check a name against a registry, which is imported only then."""
-
-    def check(name: str) -> str:
-        try:
-            getattr(importlib.import_module(module), registry)[name]
-        except UnknownNameError as error:
-            raise ValueError(str(error)) from None
-        return name
-
-    return check
+from p2p_market.errors import P2PMarketError
 
 
 def _local_time(value: Any) -> dt.date | dt.datetime:
@@ -50,61 +36,26 @@ def _folder_name(name: str) -> str:
     return name
 
 
-def _path_as_text(value: Any) -> Any:
-    """Take a path object as the text that it would be in a file."""
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
 def _number_as_text(value: Any) -> Any:
     """Take a customer's number as its name."""
     return str(value) if type(value) is int else value
 
 
-MechanismName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
-PolicyName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies", "POLICIES"))]
-StorageRuleName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies.storage", "STORAGE_RULES"))]
-RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.rewards", "REWARDS"))]
-PotentialName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.shaping", "POTENTIALS"))]
-ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
+MechanismName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
+PolicyName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies", "POLICIES"))]
+StorageRuleName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies.storage", "STORAGE_RULES"))]
+RewardName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.rewards", "REWARDS"))]
+PotentialName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.shaping", "POTENTIALS"))]
+ActionMapName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
 FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
 Day: TypeAlias = Annotated[dt.date, BeforeValidator(_local_time)]
 Moment: TypeAlias = Annotated[dt.date | dt.datetime, BeforeValidator(_local_time)]
-PathText: TypeAlias = Annotated[str, BeforeValidator(_path_as_text)]
 Customers: TypeAlias = Annotated[tuple[Annotated[str, BeforeValidator(_number_as_text)], ...], Field(min_length=1)]
 
 
 MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
-
-
-class Section(BaseModel):
-    """A part of a configuration: unknown keys are errors, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_values(cls, values: Any) -> Any:
-        """Take numpy's numbers and arrays as Python's, and a truth value as a word where no truth value belongs.
-
-        Python would take it for the number 0 or 1, and ``seed: true`` is a mistake.
-        """
-        if not isinstance(values, dict):
-            return values
-        plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in values.items()}
-        for key, value in plain.items():
-            if (
-                isinstance(value, bool)
-                and key in cls.model_fields
-                and not _takes_bool(cls.model_fields[key].annotation)
-            ):
-                plain[key] = str(value).lower()
-        return plain
-
-
-def _takes_bool(annotation: Any) -> bool:
-    return annotation in (bool, Any) or any(_takes_bool(part) for part in get_args(annotation))
 
 
 class SyntheticData(Section):
@@ -368,38 +319,6 @@ class PopulationSection(Section):
         return self
 
 
-class PowerFlowSection(Section):
-    """The feeder on which a run is checked by power flow, and what is assumed about it."""
-
-    feeder: PathText = Field("cigre_residential", description="a feeder's name, or a YAML file")
-    placement: Literal["in_turn", "random"] = Field(
-        "in_turn", description="who connects where: in the order of the street, or shuffled by the seed"
-    )
-    power_factor: float = Field(0.95, gt=0.0, le=1.0, description="of the demand, lagging; PV and devices have 1")
-    source_voltage_pu: float = Field(
-        1.0, ge=0.8, le=1.2, description="voltage on the high-voltage side of the transformer"
-    )
-    voltage_limits: Literal["as_60038", "en_50160"] | tuple[float, float] = Field(
-        "as_60038",
-        description="lowest and highest voltage where households connect: 0.94 to 1.10 (as_60038), 0.90 to 1.10 "
-        "(en_50160), or [lowest, highest]",
-    )
-
-    @model_validator(mode="after")
-    def _known_feeder_and_ordered_limits(self) -> PowerFlowSection:
-        """A feeder's file is read when a run starts, as a tariff's is."""
-        files = importlib.import_module("p2p_market.power_flow.feeder_files")
-        if not files.is_feeder_file(self.feeder) and self.feeder not in files.FEEDERS:
-            error = UnknownNameError("feeder", self.feeder, files.FEEDERS)
-            raise ValueError(f"{error}; a file ends in .yaml or .yml")
-        if not isinstance(self.voltage_limits, str) and not 0.0 < self.voltage_limits[0] < self.voltage_limits[1]:
-            raise ValueError(
-                f"voltage_limits are {list(self.voltage_limits)}; expected the lowest first, both above 0, "
-                "e.g. [0.94, 1.10]"
-            )
-        return self
-
-
 class RunSection(Section):
     """What the command ``run`` simulates."""
 
@@ -440,6 +359,9 @@ class Config(Section):
     devices: Annotated[dict[str, Designs], AfterValidator(_devices_that_can_be)] = Field(
         default_factory=dict,
         description="devices by kind, a design or a list of designs each, e.g. {battery: {share: 0.5, power_kw: 3}}",
+    )
+    network: NetworkSection | None = Field(
+        None, description="feeder limits and line losses; null: neither; {}: one feeder without limit or loss"
     )
     market: MarketSection = MarketSection()
     scenario: ScenarioSection = ScenarioSection()

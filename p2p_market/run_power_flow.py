@@ -9,7 +9,8 @@ from importlib.util import find_spec
 import numpy as np
 import polars as pl
 
-from p2p_market.config import Config, PowerFlowSection
+from p2p_market.config import Config
+from p2p_market.config_power_flow import PowerFlowSection
 from p2p_market.controller import AuctionController
 from p2p_market.errors import PowerFlowWarning, require_extra
 from p2p_market.power_flow import (
@@ -90,7 +91,7 @@ def run_power_flow(config: Config, controller: AuctionController, recorder: Reco
     checked = check_episode(
         feeder,
         recorder.households["net_load_kwh"],
-        recorder.households["demand_kwh"],
+        _served_demand(recorder),
         place_households(feeder, recorder.profile.shape[1], config.seed if asked.placement == "random" else None),
         controller.model.scenario.interval_hours,
         power_factor=asked.power_factor,
@@ -107,6 +108,14 @@ def run_power_flow(config: Config, controller: AuctionController, recorder: Reco
         node=[connections[place] for place in checked.places],
         voltage=checked.household_voltage,
     )
+
+
+def _served_demand(recorder: Recorder) -> FloatArray:
+    """Demand without what feeder limits shed, which draws no reactive power either."""
+    served: FloatArray = recorder.households["demand_kwh"]
+    if "shed_kwh" in recorder.households:
+        served = np.maximum(served - recorder.households["shed_kwh"], 0.0)
+    return served
 
 
 def _warn_unsolved(checked: PowerFlow, start: AnyArray) -> None:

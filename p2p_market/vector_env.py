@@ -139,9 +139,9 @@ class AuctionVectorEnv:
         -------
         tuple
             Observations ``(B, L, F)`` float32, rewards ``(B, L)`` float32, terminations and truncations ``(B, L)``,
-            and infos: ``bill`` [$], ``filled`` [kWh], ``clipped_features``, the reward's parts [$] and what devices
-            and imbalance did (see `AuctionController.info_names`), ``(B, L)`` each; ``clearing_price`` [$/kWh] and
-            ``traded`` [kWh], ``(B,)`` each; and, in steps that end episodes, ``final_obs`` and ``_final_obs``.
+            and infos: ``bill`` [$], ``filled`` [kWh], ``clipped_features``, the reward's parts [$] and what devices,
+            imbalance and network did (see `AuctionController.info_names`), ``(B, L)`` each; ``clearing_price`` [$/kWh]
+            and ``traded`` [kWh], ``(B,)`` each; and, in steps that end episodes, ``final_obs`` and ``_final_obs``.
 
         Raises
         ------

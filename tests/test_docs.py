@@ -158,7 +158,8 @@ def test_every_key_figure_is_in_the_glossary_and_of_some_run() -> None:
         "devices": {kind: {"owners": "all"} for kind in DEVICES},
     }
     of_devices = set(p2p_market.run(num_households=4, overrides=overrides).kpis)
-    overrides |= {"devices": {}, "run.bounds": True, "run.power_flow": True, "market.settlement": "metered"}
+    overrides |= {"devices": {}, "run.bounds": True, "market.settlement": "metered", "network": {}}
+    overrides |= {"run.power_flow": True}
     with_bounds = set(p2p_market.run(num_households=4, overrides=overrides).kpis)
     assert of_devices | with_bounds == set(KPIS)
     assert {figure.group for figure in KPIS.values()} == set(GROUPS)

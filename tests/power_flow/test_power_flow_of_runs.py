@@ -91,6 +91,20 @@ def test_intervals_are_solved_as_by_the_reference(results: RunResults) -> None:
         assert row["losses_kwh"] == pytest.approx(0.5 * expected["losses"], abs=1e-6)
 
 
+def test_load_that_is_shed_draws_nothing() -> None:
+    asked = {"run.power_flow": {"feeder": "kerber_rural"}, "network": {"feeders": 1, "import_limit_kw": 4.0}}
+    results = run(overrides=STREET | asked)
+    shed = results.households.group_by("market", "start", maintain_order=True).agg(pl.col("shed_kwh").sum())
+    market, start, _ = shed.row(int(shed["shed_kwh"].arg_max() or 0))
+    homes = results.households.filter((pl.col("market") == market) & (pl.col("start") == start))
+    assert homes["shed_kwh"].sum() > 1.0
+    served = (homes["demand_kwh"] - homes["shed_kwh"]).clip(lower_bound=0.0)
+    reactive = (served / 0.5 * math.tan(math.acos(0.95))).to_list() + [0.0] * 14
+    power = (homes["net_load_kwh"] / 0.5).to_list() + [0.0] * 14
+    expected = reference_flow(FEEDERS["kerber_rural"], power, reactive, 1.0)
+    np.testing.assert_allclose(homes["voltage_pu"], expected["voltage"][1:13], atol=1e-7)
+
+
 def test_key_figures_are_what_the_frames_say(results: RunResults) -> None:
     flow, homes = results.power_flow, results.households
     assert flow is not None
