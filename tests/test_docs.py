@@ -158,6 +158,7 @@ def test_the_page_of_results_names_everything_that_a_run_gives() -> None:
 
 
 def test_every_key_figure_is_in_the_glossary_and_of_some_run() -> None:
+    pytest.importorskip("power_grid_model", reason="needs the extra power-flow")
     overrides = {
         "data": {"days": 12, "num_homes": 12, "controlled_load_share": 1.0},
         "run": {"days": 1, "start": "2012-07-09", "figures": False},
@@ -167,6 +168,7 @@ def test_every_key_figure_is_in_the_glossary_and_of_some_run() -> None:
     }
     of_devices = set(p2p_market.run(num_households=4, overrides=overrides).kpis)
     overrides |= {"devices": {}, "run.bounds": True, "market.settlement": "metered", "network": {}}
+    overrides |= {"run.power_flow": True}
     with_bounds = set(p2p_market.run(num_households=4, overrides=overrides).kpis)
     assert of_devices | with_bounds == set(KPIS)
     assert {figure.group for figure in KPIS.values()} == set(GROUPS)
