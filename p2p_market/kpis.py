@@ -58,7 +58,8 @@ _COMMUNITY = {
     "saving_worst_dollars": "the same of the household that saved least",
     "saving_best_dollars": "the same of the household that saved most",
     "share_better_off": "share of households that saved something",
-    "self_sufficiency": "share of the demand that did not come from the grid",
+    "self_sufficiency": r"$1 - \text{grid import} / (\text{demand} + \sum_l e_l)$: share of the consumption that did "
+    "not come from the grid; $e_l$ is what a device that is a load took, less what it gave back",
     "self_consumption": "share of the PV generation that stayed on the street",
     "peak_import_kw": "largest power bought from the grid in an interval, summed over households: what neighbours do "
     "not trade with each other is import of one and export of the other",
@@ -93,6 +94,8 @@ _DEVICES = {
     "flexibility_gain_dollars": "`grid_only_cost_dollars` less what the dispatch costs with the grid alone, and less "
     "device cost",
     "device_cost_dollars": "wear, missed comfort, and what is owed at the end",
+    "unmet_energy_kwh": r"$\sum_l \sum_t m_{l,t}$, $m_{l,t}$ being what device $l$ still lacked at its deadline $t$, "
+    "the end of a window or a departure; where devices have deadlines",
 }
 
 _IMBALANCE = {

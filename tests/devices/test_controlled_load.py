@@ -45,7 +45,7 @@ def interval_of(row: int, recorded: list[int], pv: float = 0.0) -> DeviceInterva
         return np.array([[total / 1000.0]])
 
     one = np.full((1, 1), pv)
-    return DeviceInterval(np.array([row]), np.array([row % 6]), one, one, one, between)
+    return DeviceInterval(np.array([row]), np.array([row % 6]), np.zeros(1, np.int64), one, one, one, between)
 
 
 @given(
