@@ -1,14 +1,21 @@
-"""Registration of the environment with PettingZoo, where PettingZoo keeps a registry (1.27 and later)."""
+"""Registration of the environments with Gymnasium, and with PettingZoo where it keeps a registry (1.27 and later)."""
 
 from __future__ import annotations
 
+import gymnasium
 import pettingzoo
 
 ENVIRONMENT_ID = "p2p_market/street-v0"
+HOUSEHOLD_ID = "p2p_market/Household-v0"
+STREET_VECTOR_ID = "p2p_market/Street-v0"
 
 
 def register_environments() -> None:
-    """Register the environment's ids, once; does nothing on a PettingZoo without a registry."""
+    """Register the environments' ids, once; those of PettingZoo only where it has a registry."""
+    if HOUSEHOLD_ID not in gymnasium.registry:
+        module = "p2p_market.integrations.gymnasium"
+        gymnasium.register(HOUSEHOLD_ID, entry_point=f"{module}:HouseholdEnv")
+        gymnasium.register(STREET_VECTOR_ID, vector_entry_point=f"{module}:StreetVectorEnv")
     register = getattr(pettingzoo, "register", None)
     if register is None:
         return

@@ -82,7 +82,7 @@ class Shaping:
         self.potential = POTENTIALS[potential]
         if self.potential.device not in fleet.devices:
             raise ConfigError(
-                f"reward.shaping.potential {potential!r} is about a {self.potential.device}, and nobody on this street "
+                f"reward.shaping.potential {potential!r} is about a device, {self.potential.device}, and nobody on this street "
                 f"has one; give the street some (devices.{self.potential.device}), or leave reward.shaping out"
             )
         self.gamma = gamma
