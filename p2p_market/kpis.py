@@ -14,7 +14,7 @@ GROUPS = {
         "a meaning (no value where it has none in any). $x_i$ is what household $i$ saved over the run, losses counted "
         "as 0 but for the quality of experience."
     ),
-    "devices": "On a street with devices, those of each kind that is there; see [the environment](environment.md).",
+    "devices": "On a street with devices, those of each kind that is there; see [devices](devices.md).",
     "imbalance": "With `market.settlement: imbalance`.",
     "network": "With the section `network`, see [the network](network.md).",
     "bounds": "With `run.bounds: true`, see [the bounds](storage.md#the-bounds).",

@@ -41,6 +41,8 @@ DEVICES: Registry[DeviceKind] = Registry(
                 ),
             },
             "battery behind the meter; +1 charges at rated power, -1 discharges",
+            default="idle, where no storage rule steers it",
+            cost="wear of the energy that passes in either direction; charge missing when an episode ends",
             recorded=("state_of_charge",),
             key_figures={
                 "battery_taken_kwh": "energy that batteries took",
@@ -65,6 +67,8 @@ DEVICES: Registry[DeviceKind] = Registry(
                 ),
             },
             "recorded hot water, shifted inside a daily window; -1 off, +1 full power, default as recorded",
+            default="as recorded",
+            cost="comfort, for what is missed when a window ends; what is behind the default when an episode ends",
             recorded=("controlled_load_due",),
             key_figures={"controlled_load_taken_kwh": "energy that controlled loads took"},
             is_load=True,
@@ -80,6 +84,8 @@ DEVICES: Registry[DeviceKind] = Registry(
                 ),
             },
             "a share of the own PV is thrown away; -1 nothing (the default), +1 everything",
+            default="throws nothing away",
+            cost="nothing but the energy",
             key_figures={"pv_curtailed_kwh": "PV generation that was thrown away by choice"},
         ),
         "electric_vehicle": DeviceKind(
@@ -103,6 +109,9 @@ DEVICES: Registry[DeviceKind] = Registry(
             },
             "electric vehicle charged between trips; +1 full power, -1 off or, if it can, back to the home; default on "
             "arrival",
+            default="charges on arrival at full power until nothing is due",
+            cost="comfort, for what is missing at departure; wear of what it gives back; what is behind the default when "
+            "an episode ends",
             recorded=("electric_vehicle_here", "electric_vehicle_due"),
             key_figures={
                 "electric_vehicle_charged_kwh": "energy that electric vehicles took",

@@ -214,6 +214,10 @@ class DeviceKind:
         Which of them are recorded too, as they are after an interval.
     summary
         One line for lists and docs.
+    default
+        What it does when nobody steers it.
+    cost
+        What it costs beside the energy.
     key_figures
         What `Device.key_figures` gives, by name, and what it means.
     is_load
@@ -227,6 +231,8 @@ class DeviceKind:
     component: str
     features: Mapping[str, DeviceFeature]
     summary: str
+    default: str
+    cost: str
     recorded: tuple[str, ...] = ()
     key_figures: Mapping[str, str] = field(default_factory=dict)
     is_load: bool = False

@@ -45,8 +45,10 @@ class BatteryDesign(DeviceDesign):
         Share of the energy that gets through.
     self_discharge_per_hour
         Share of the stored energy that is lost in an hour.
-    minimum_share, initial_share
-        Of the capacity: what discharging leaves, and what is stored at the start of an episode.
+    minimum_share
+        Of the capacity: what discharging leaves.
+    initial_share
+        Of the capacity: what is stored at the start of an episode.
     wear_dollars_per_kwh
         Of energy that passes the AC side, in either direction.
     """

@@ -34,8 +34,10 @@ class ControlledLoadDesign(DeviceDesign):
         As of `DeviceDesign`.
     power_kw
         Most that is taken.
-    window_start_hour, window_hours
-        When the daily window begins, and how long it is; it ends at midnight or before.
+    window_start_hour
+        When the daily window begins.
+    window_hours
+        How long it is; it ends at midnight or before.
     comfort_dollars_per_kwh
         Penalty for what is missed at the end of the window.
     """

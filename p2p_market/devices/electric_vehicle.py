@@ -51,18 +51,24 @@ class ElectricVehicleDesign(DeviceDesign):
         Whether the vehicle can give energy back while it is plugged in.
     minimum_share
         Of the capacity: what giving back and trips leave.
-    departure_hour, departure_deviation_hours
-        Mean and standard deviation of the time at which it leaves, on days on which it does.
+    departure_hour
+        Mean time at which it leaves, on days on which it does, before the ends are cut off.
+    departure_deviation_hours
+        Standard deviation of that time.
     earliest_departure_hour, latest_departure_hour
-        Where their distribution is cut off.
-    arrival_hour, arrival_deviation_hours
-        Mean and standard deviation of the time at which it is back.
+        Where its distribution is cut off.
+    arrival_hour
+        Mean time at which it is back, before the ends are cut off.
+    arrival_deviation_hours
+        Standard deviation of that time.
     earliest_arrival_hour, latest_arrival_hour
-        Where their distribution is cut off.
-    trip_energy_kwh, trip_energy_deviation_kwh
-        Mean and standard deviation of what it uses in between, before large values are cut.
+        Where its distribution is cut off.
+    trip_energy_kwh
+        Mean of what it uses in between, before large values are cut.
+    trip_energy_deviation_kwh
+        Standard deviation of it.
     most_trip_energy_kwh
-        Larger values are cut to it: what is used beyond is charged on the way.
+        Larger values are cut to this: what is used beyond is charged on the way.
     present_share
         Share of the days on which it stays at home.
     comfort_dollars_per_kwh
