@@ -22,6 +22,7 @@ from p2p_market.config import AusgridData, Config, SyntheticData, TableData
 from p2p_market.devices import DEVICES, DeviceDesign
 from p2p_market.kpis import GROUPS, KPIS, unit_of
 from p2p_market.policies import POLICIES
+from p2p_market.recorder import device_columns
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.features import FEATURES, forecast_features
 from p2p_market.scenario.observations import PRESETS
@@ -230,6 +231,7 @@ def of_device(kind: str) -> str:
             ["cost", entry.cost],
             ["its energy is consumption", yes(entry.is_load)],
             ["owes energy by deadlines", yes(entry.has_deadlines)],
+            ["recorded of a household", ", ".join(f"`{name}`" for name in device_columns(kind))],
         ],
     )
     seen = [
@@ -327,11 +329,18 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _section(model: type[BaseModel]) -> str:
-    rows = [
-        [f"`{name}`", _default(field), field.description or "where the data comes from"]
-        for name, field in model.model_fields.items()
-    ]
-    return table(["key", "default", "meaning"], rows)
+    return table(["key", "default", "meaning"], _rows(model, ""))
+
+
+def _rows(model: type[BaseModel], prefix: str) -> list[list[str]]:
+    """A row a key, and below a key that holds a section, the keys of that."""
+    rows = []
+    for name, field in model.model_fields.items():
+        rows.append([f"`{prefix}{name}`", _default(field), field.description or "where the data comes from"])
+        for part in get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                rows += _rows(part, f"{prefix}{name}.")
+    return rows
 
 
 def _default(field: FieldInfo) -> str:
@@ -371,6 +380,7 @@ def reference() -> str:
         "Devices": others("devices"),
         "Feeder rules": others("feeder_rules"),
         "Tariff plans": others("tariffs"),
+        "Feeders": others("feeders"),
         "Configuration keys": keys(),
     }
     return _HEADER + "".join(f"\n## {title}\n\n{text}" for title, text in sections.items())

@@ -110,8 +110,8 @@ DEVICES: Registry[DeviceKind] = Registry(
             "electric vehicle charged between trips; +1 full power, -1 off or, if it can, back to the home; default on "
             "arrival",
             default="charges on arrival at full power until nothing is due",
-            cost="comfort, for what is missing at departure; wear of what it gives back; what is behind the default when "
-            "an episode ends",
+            cost="comfort, for what is missing at departure; wear of what it gives back; what is behind the default "
+            "when an episode ends",
             recorded=("electric_vehicle_here", "electric_vehicle_due"),
             key_figures={
                 "electric_vehicle_charged_kwh": "energy that electric vehicles took",
