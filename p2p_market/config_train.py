@@ -20,10 +20,6 @@ ALGORITHMS = {
 class TrainSection(Section):
     """What the command ``train`` does."""
 
-    task: str | None = Field(None, description="a task, whose split train is learned on; null: this configuration")
-    overrides: dict[str, Any] = Field(
-        default_factory=dict, description="changes of the task, by dotted key, e.g. {reward.name: community_saving}"
-    )
     backend: Literal["benchmarl", "sb3"] = Field("benchmarl", description="BenchMARL on TorchRL, or Stable-Baselines3")
     algorithm: str = Field("ippo", description="algorithm of the backend; all learners of a group share parameters")
     seed: int = Field(0, ge=0, description="of networks, exploration and episodes")

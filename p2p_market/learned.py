@@ -146,7 +146,7 @@ class LearnedPolicy:
             "head": self.head,
             "about": dict(self.about),
         }
-        arrays = {"meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)}
+        arrays: dict[str, AnyArray] = {"meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)}
         for group, network in self.networks.items():
             for place, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
                 arrays[f"{group}/{place}/weight"], arrays[f"{group}/{place}/bias"] = weight, bias
@@ -177,7 +177,7 @@ def load_policy(path: str | Path) -> LearnedPolicy:
     if not file.is_file():
         raise ConfigError(f"{path}: no learned policy is there; expected a file that training wrote, such as best.npz")
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             meta = json.loads(bytes(arrays["meta"]).decode())
             if meta.get("format") != FORMAT:
                 raise ConfigError(

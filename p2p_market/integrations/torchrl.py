@@ -163,7 +163,8 @@ class StreetEnv(EnvBase):
         chosen = None if tensordict is None else tensordict.get("_reset", None)
         mask = None if chosen is None else chosen.reshape(-1).cpu().numpy()
         if mask is None or mask.all() or not self.controller.has_started:
-            self.controller.reset(episode_seed(self._reseeds_from, self.num_resets) or self._seed)
+            numbered = episode_seed(self._reseeds_from, self.num_resets)
+            self.controller.reset(self._seed if numbered is None else numbered)
             self._seed = None
             self.num_resets += 1
         else:

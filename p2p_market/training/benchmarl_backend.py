@@ -37,7 +37,7 @@ class _Task(StreetTaskClass):
         super().__init__("STREET", {})
         self.plan = plan
 
-    def get_env_fun(self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any) -> Any:  # noqa: ARG002, FBT001 - the library's signature
+    def get_env_fun(self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any) -> Any:  # noqa: ARG002 - the library's signature
         def make() -> StreetEnv:
             return StreetEnv(
                 self.plan.street, num_envs=num_envs, seed=self.plan.train.seed, device=device, reseeds_episodes=True
@@ -221,6 +221,11 @@ class BenchmarlLearner:
         self._env.num_resets = state["num_resets"] - 1  # the last reset is done again
         self.experiment.collector.reset()
         torch.set_rng_state(state["torch"])
+
+    def close(self) -> None:
+        """Close the collector, and remove the folder that BenchMARL asks for."""
+        super(_Stepwise, self.experiment).close()
+        self._folder.cleanup()
 
 
 def _numbers(tensor: Any) -> Any:

@@ -42,6 +42,9 @@ class Learner(Protocol):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
 
+    def close(self) -> None:
+        """Give back what it holds."""
+
 
 @dataclass(frozen=True)
 class TrainingPlan:

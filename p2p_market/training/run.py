@@ -85,7 +85,15 @@ def train(
     folder = Path("runs") / checked.name if output is None else Path(output)
     module, name = BACKENDS[plan.train.backend]
     learner: Learner = getattr(importlib.import_module(module), name)(plan)
-    state = _prepare(folder, dump_config(checked), resume=resume)
+    try:
+        return _run(plan, learner, folder, _prepare(folder, dump_config(checked), resume=resume), report)
+    finally:
+        learner.close()
+
+
+def _run(
+    plan: TrainingPlan, learner: Learner, folder: Path, state: dict[str, Any] | None, report: Report | None
+) -> TrainingResults:
     best, seconds, done = float("-inf"), 0.0, 0
     if state is not None:
         learner.restore(state["learner"])
@@ -137,7 +145,8 @@ def _prepare(folder: Path, resolved: str, *, resume: bool) -> dict[str, Any] | N
             raise ConfigError(f"{folder} holds a training run; go on with it (--resume), or choose another folder")
         if settings.read_text(encoding="utf-8") != resolved:
             raise ConfigError(
-                f"{folder} holds a training run of another configuration, see {CONFIG_FILE} there; choose another folder"
+                f"{folder} holds a training run of another configuration, see {CONFIG_FILE} there; choose another "
+                "folder"
             )
         return _load(checkpoint) if checkpoint.exists() else None
     folder.mkdir(parents=True, exist_ok=True)

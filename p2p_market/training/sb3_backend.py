@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from p2p_market.errors import require_extra
+from p2p_market.errors import ConfigError, require_extra
 from p2p_market.integrations.stable_baselines3 import StreetVecEnv
 from p2p_market.learned import LearnedPolicy, Network
 from p2p_market.randomness import episode_seed
@@ -28,26 +28,26 @@ class StableBaselines3Learner:
         self.plan = plan
         self.rows = StreetVecEnv(plan.street, num_markets=train.num_markets)
         steps = plan.horizon * train.episodes
-        self.model = PPO(
-            "MlpPolicy",
-            self.rows,
-            n_steps=steps,
-            batch_size=max(1, steps * self.rows.num_envs // train.minibatches),
-            n_epochs=train.epochs,
-            learning_rate=train.learning_rate,
-            gamma=train.gamma,
-            gae_lambda=train.gae_lambda,
-            ent_coef=train.entropy,
-            policy_kwargs={
-                "net_arch": list(train.hidden),
-                "activation_fn": torch.nn.Tanh,
-                "log_std_init": train.options.get("log_std_init", -0.5),
-            },
-            seed=train.seed,
-            device=train.device,
-            verbose=0,
-            **{key: value for key, value in train.options.items() if key != "log_std_init"},
-        )
+        options = dict(train.options)
+        # from the start most actions lie inside [-1, 1]: at the caps, prices teach nothing
+        network = {"log_std_init": options.pop("log_std_init", -1.5), "net_arch": list(train.hidden)}
+        settings = {
+            "n_steps": steps,
+            "batch_size": max(1, steps * self.rows.num_envs // train.minibatches),
+            "n_epochs": train.epochs,
+            "learning_rate": train.learning_rate,
+            "gamma": train.gamma,
+            "gae_lambda": train.gae_lambda,
+            "ent_coef": train.entropy,
+            "policy_kwargs": {"activation_fn": torch.nn.Tanh, **network},
+            "seed": train.seed,
+            "device": train.device,
+            **options,
+        }
+        try:
+            self.model = PPO("MlpPolicy", self.rows, **settings)
+        except TypeError as error:  # a keyword that it does not have
+            raise ConfigError(f"train.options: {error}") from None
         self.num_updates = 0
 
     def advance(self) -> Update:
@@ -90,6 +90,9 @@ class StableBaselines3Learner:
         self.num_updates = state["num_updates"]
         torch.set_rng_state(state["torch"])
         np.random.set_state(state["numpy"])  # noqa: NPY002 - the same
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def network_of(layers: list[tuple[Any, Any]]) -> Network:

@@ -49,7 +49,9 @@ class Validator:
             observations, rewards, _, _, _ = env.step(policy(observations))
             transition = controller.transition
             assert transition is not None  # noqa: S101 - there was a step
-            saved = transition.default_bill - transition.settlement.bill - transition.cost_beside_bill
+            saved = transition.default_bill - transition.settlement.bill
+            if transition.cost_beside_bill is not None:
+                saved = saved - transition.cost_beside_bill
             reward += float(rewards.mean(dtype=np.float64))
             saving += float(controller.of_learners(saved).mean())
         return Validation(reward, saving)
