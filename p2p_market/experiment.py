@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from p2p_market.auction.depth import Transactions
-from p2p_market.build import build_controller, load_data
+from p2p_market.build import build_controller
 from p2p_market.config import Config
 from p2p_market.config_loading import ConfigSource, load_config
 from p2p_market.data.calendar import Calendar
+from p2p_market.data_loading import load_data
 from p2p_market.errors import DataError
 from p2p_market.metrics import gains_from_trade
 from p2p_market.output import check_output

@@ -50,6 +50,7 @@ LAYERS = {
     "catalogue": 6,
     "config": 7,
     "config_loading": 7,
+    "data_loading": 8,
     "build": 8,
     "make": 9,
     "p2p_market_v0": 9,
