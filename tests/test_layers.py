@@ -47,9 +47,10 @@ LAYERS = {
     "controller": 5,
     "env": 6,
     "vector_env": 6,
-    "catalogue": 6,
     "config": 7,
     "config_loading": 7,
+    "tasks": 7,
+    "catalogue": 7,
     "data_loading": 8,
     "build": 8,
     "make": 9,
@@ -59,11 +60,12 @@ LAYERS = {
     "run_bounds": 9,
     "experiment": 10,
     "comparison": 11,
+    "evaluation": 11,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
-READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
+READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
