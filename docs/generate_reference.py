@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -239,10 +239,16 @@ def keys() -> str:
         if name == "data":
             for source in (SyntheticData, AusgridData, TableData):
                 parts += [f"### `data`, source {_default_of(source)}\n", f"{_docstring(source)}\n", _section(source)]
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            parts += [f"### `{name}`\n", f"{_docstring(field.annotation)}\n", _section(field.annotation)]
+        elif (section := _section_in(field.annotation)) is not None:
+            parts += [f"### `{name}`\n", f"{_docstring(section)}\n", _section(section)]
     top = [[f"`{n}`", _default(f), f.description or ""] for n, f in Config.model_fields.items() if f.description]
     return "\n".join([table(["key", "default", "meaning"], top), *parts])
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, perhaps as one that can be left out."""
+    models = (part for part in (annotation, *get_args(annotation)) if isinstance(part, type))
+    return next((model for model in models if issubclass(model, BaseModel)), None)
 
 
 def _section(model: type[BaseModel]) -> str:
@@ -257,6 +263,8 @@ def _default(field: FieldInfo) -> str:
     default: Any = field.get_default(call_default_factory=True)
     if default is PydanticUndefined:
         return "required"
+    if isinstance(default, BaseModel):
+        return f"`{default.model_dump()}`"
     if default is None or isinstance(default, bool):
         return f"`{json.dumps(default)}`"  # as YAML spells it
     return f"`{default}`"
@@ -283,6 +291,7 @@ def reference() -> str:
         "Policies": policies(),
         "Storage rules": others("storage"),
         "Devices": others("devices"),
+        "Feeder rules": others("feeder_rules"),
         "Tariff plans": others("tariffs"),
         "Configuration keys": keys(),
     }

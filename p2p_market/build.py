@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from p2p_market.auction.imbalance import ImbalancePrices
 from p2p_market.auction.operator import MarketOperator
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
+from p2p_market.build_network import build_network
 from p2p_market.config import Config, StreetSection
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
 from p2p_market.data_loading import DEFAULT_HOUSEHOLDS, load_data, select_data
 from p2p_market.devices import DEVICES, Device
 from p2p_market.devices.base import assign
-from p2p_market.errors import ConfigError, DataError, MechanismError
+from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
@@ -33,7 +34,7 @@ from p2p_market.types import BoolArray, IntArray
 from p2p_market.view.view import AuctionView
 
 # Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
-_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM = range(4)
+_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM, _NETWORK_STREAM = range(5)
 
 
 def build_controller(
@@ -111,6 +112,13 @@ def build_controller(
         bids_ahead=bids_ahead,
         max_quote_ratio=config.market.max_quote_ratio,
         homogeneous=config.scenario.homogeneous,
+        network=build_network(
+            config,
+            street.num_households,
+            float(schedule.retail.max()),
+            container.interval_minutes / 60.0,
+            np.random.SeedSequence(config.seed, spawn_key=(_NETWORK_STREAM,)),
+        ),
     )
     if horizon is None:
         horizon = episode_length(config, container)
@@ -128,7 +136,7 @@ def build_controller(
         AuctionModel(scenario, build_operator(config, street.num_households)),
         reward,
         names=street.names(config.street.agent_names),
-        population=build_population(config, street.num_households, learners_follow),
+        population=build_population(config, street.names(config.street.agent_names), learners_follow),
         horizon=horizon,
         num_markets=num_markets,
         view=AuctionView(),
@@ -226,19 +234,12 @@ def build_devices(config: Config, street: Street, interval_hours: float) -> dict
 
 
 def build_population(
-    config: Config, num_households: int, learners_follow: str | Mapping[str, float] | None = None
+    config: Config, names: Sequence[str], learners_follow: str | Mapping[str, float] | None = None
 ) -> Population:
-    """Decide by the seed which slots learn and which policy each of the others follows."""
+    """Decide, by the seed where it is left open, which slots learn and which policy each of the others follows."""
     rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_POPULATION_STREAM,)))
-    wanted = config.population.learners
-    num_learners = num_households if wanted == "all" else wanted
-    if num_learners > num_households:
-        raise ConfigError(f"population.learners: given {num_learners}, and the street has {num_households} households")
-    if num_learners == num_households:
-        learners, others = np.arange(num_households), np.empty(0, dtype=np.int64)
-    else:
-        order = rng.permutation(num_households)
-        learners, others = np.sort(order[:num_learners]), np.sort(order[num_learners:])
+    learners = _learners(config.population.learners, names, rng)
+    others = np.setdiff1d(np.arange(len(names)), learners)
     scripted = _share_out(config.population.scripted, others, rng, "population.scripted")
     if learners_follow is not None:
         scripted = _join(scripted, _share_out(learners_follow, learners, rng, "run.policy"))
@@ -248,6 +249,28 @@ def build_population(
         for name, slots in scripted.items()
     ]
     return Population(learners, tuple(groups))
+
+
+def _learners(wanted: int | str | tuple[str, ...], names: Sequence[str], rng: np.random.Generator) -> IntArray:
+    """Slots of the learners, ascending."""
+    if wanted == "all":
+        return np.arange(len(names))
+    if isinstance(wanted, tuple):
+        unknown = [name for name in wanted if name not in names]
+        if unknown:
+            raise ConfigError(
+                f"population.learners: the street has no household {unknown[0]!r}, its households are {names[0]} to "
+                f"{names[-1]} (street.agent_names){suggest(unknown[0], names)}"
+            )
+        if len(set(wanted)) < len(wanted):
+            raise ConfigError(f"population.learners: {list(wanted)} names a household twice")
+        return np.array(sorted(names.index(name) for name in wanted), dtype=np.int64)
+    num_learners = int(wanted)
+    if num_learners > len(names):
+        raise ConfigError(f"population.learners: given {num_learners}, and the street has {len(names)} households")
+    if num_learners == len(names):
+        return np.arange(len(names))
+    return np.sort(rng.permutation(len(names))[:num_learners])
 
 
 def episode_length(config: Config, container: DataContainer) -> int:

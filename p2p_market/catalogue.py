@@ -7,6 +7,7 @@ from typing import Any
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.devices import DEVICES
 from p2p_market.kpis import KPIS
+from p2p_market.network import FEEDER_RULES
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.registry import Registry
@@ -31,6 +32,7 @@ def registries() -> dict[str, Registry[Any]]:
         "policies": POLICIES,
         "storage": STORAGE_RULES,
         "devices": DEVICES,
+        "feeder_rules": FEEDER_RULES,
         "tariffs": TARIFFS,
         "kpis": KPIS,
         "tasks": TASKS,

@@ -7,34 +7,20 @@ import hashlib
 import importlib
 import json
 import os
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     model_validator,
 )
 
+from p2p_market.config_base import Section, registered
+from p2p_market.config_network import NetworkSection
 from p2p_market.data.calendar import to_minute
 from p2p_market.data.selection import expand_pool
-from p2p_market.errors import DataError, P2PMarketError, UnknownNameError
-
-
-def _registered(module: str, registry: str) -> Callable[[str], str]:
-    """Check a name against a registry, which is imported only then."""
-
-    def check(name: str) -> str:
-        try:
-            getattr(importlib.import_module(module), registry)[name]
-        except UnknownNameError as error:
-            raise ValueError(str(error)) from None
-        return name
-
-    return check
+from p2p_market.errors import DataError, P2PMarketError
 
 
 def _local_time(value: Any) -> dt.date | dt.datetime:
@@ -74,12 +60,12 @@ def _number_as_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
-MechanismName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
-PolicyName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies", "POLICIES"))]
-StorageRuleName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.policies.storage", "STORAGE_RULES"))]
-RewardName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.rewards", "REWARDS"))]
-PotentialName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.shaping", "POTENTIALS"))]
-ActionMapName: TypeAlias = Annotated[str, AfterValidator(_registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
+MechanismName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
+PolicyName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies", "POLICIES"))]
+StorageRuleName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies.storage", "STORAGE_RULES"))]
+RewardName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.rewards", "REWARDS"))]
+PotentialName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.shaping", "POTENTIALS"))]
+ActionMapName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
 FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
@@ -95,35 +81,6 @@ Pool: TypeAlias = Annotated[
 
 
 MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
-
-
-class Section(BaseModel):
-    """A part of a configuration: unknown keys are errors, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_values(cls, values: Any) -> Any:
-        """Take numpy's numbers and arrays as Python's, and a truth value as a word where no truth value belongs.
-
-        Python would take it for the number 0 or 1, and ``seed: true`` is a mistake.
-        """
-        if not isinstance(values, dict):
-            return values
-        plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in values.items()}
-        for key, value in plain.items():
-            if (
-                isinstance(value, bool)
-                and key in cls.model_fields
-                and not _takes_bool(cls.model_fields[key].annotation)
-            ):
-                plain[key] = str(value).lower()
-        return plain
-
-
-def _takes_bool(annotation: Any) -> bool:
-    return annotation in (bool, Any) or any(_takes_bool(part) for part in get_args(annotation))
 
 
 class SyntheticData(Section):
@@ -406,7 +363,9 @@ class EpisodeSection(Section):
 class PopulationSection(Section):
     """Who learns, and whom the others follow."""
 
-    learners: Literal["all"] | Annotated[int, Field(ge=0)] = Field("all", description="how many households learn")
+    learners: Literal["all"] | Annotated[int, Field(ge=0)] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        "all", description="how many households learn, drawn by the seed, or a list of their names"
+    )
     scripted: PolicyName | dict[PolicyName, float] = Field(
         "truthful", description="policy of the others, or a mix {policy: share}"
     )
@@ -450,6 +409,9 @@ class Config(Section):
     devices: Annotated[dict[str, Designs], AfterValidator(_devices_that_can_be)] = Field(
         default_factory=dict,
         description="devices by kind, a design or a list of designs each, e.g. {battery: {share: 0.5, power_kw: 3}}",
+    )
+    network: NetworkSection | None = Field(
+        None, description="feeder limits and line losses; null: neither; {}: one feeder without limit or loss"
     )
     market: MarketSection = MarketSection()
     scenario: ScenarioSection = ScenarioSection()

@@ -172,7 +172,7 @@ _PLAIN_WORDS = {
 
 # What pydantic puts into a place for the form of the value that it tried.
 _UNION_TAGS = {"synthetic", "ausgrid", "table", "str", "int", "float", "date", "datetime"}
-_UNION_TAGS |= {"constrained-int", "constrained-str"}
+_UNION_TAGS |= {"constrained-int", "constrained-float", "constrained-str"}
 
 
 def _copy(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,9 @@ class StepResult:
     reward_parts: Mapping[str, FloatArray]  # (B, L) [$]
     truncated: BoolArray  # (B,) the horizon is reached
     transition: Transition
-    further_infos: Mapping[str, FloatArray]  # (B, L) of devices and imbalance, see `AuctionController.info_names`
+    further_infos: Mapping[
+        str, FloatArray
+    ]  # (B, L) of devices, imbalance and network, see `AuctionController.info_names`
 
 
 class AuctionController:
@@ -256,11 +258,15 @@ class AuctionController:
         """What infos hold beside bill, fill and clipped features.
 
         The parts of the reward [$]; on a street with devices ``device_cost`` [$] and ``cut_request`` [kWh]; with the
-        settlement of imbalance ``imbalance`` [kWh, > 0 sold and not delivered] and ``imbalance_payment`` [$].
+        settlement of imbalance ``imbalance`` [kWh, > 0 sold and not delivered] and ``imbalance_payment`` [$]; with a
+        network ``curtailed`` and ``shed`` [kWh] by feeder limits, ``shed_cost`` [$], and, both part of the bill,
+        ``scarcity_payment`` and ``loss_payment`` [$].
         """
         of_devices = ("device_cost", "cut_request") * bool(self.model.scenario.fleet)
         of_imbalance = ("imbalance", "imbalance_payment") * (self.operator.imbalance is not None)
-        return self.reward.part_names + of_devices + of_imbalance
+        names = ("curtailed", "shed", "shed_cost", "scarcity_payment", "loss_payment")
+        of_network = names * (self.model.scenario.network is not None)
+        return self.reward.part_names + of_devices + of_imbalance + of_network
 
     def _further_infos(self, transition: Transition) -> Mapping[str, FloatArray]:
         infos: dict[str, FloatArray] = {}
@@ -270,6 +276,12 @@ class AuctionController:
         if settlement.imbalance is not None and settlement.imbalance_payment is not None:
             infos["imbalance"] = self.of_learners(settlement.imbalance)
             infos["imbalance_payment"] = self.of_learners(settlement.imbalance_payment)
+        if transition.network is not None:
+            limited = transition.network.limited
+            infos["curtailed"], infos["shed"] = self.of_learners(limited.curtailed), self.of_learners(limited.shed)
+            infos["shed_cost"] = self.of_learners(limited.shed_cost)
+            infos["scarcity_payment"] = self.of_learners(limited.scarcity_payment)
+            infos["loss_payment"] = self.of_learners(transition.network.loss_payment)
         return infos
 
     def _all_requests(self, state: MarketState, learned: Requests) -> Requests:

@@ -74,8 +74,9 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
 
     *Infos*: for every agent and step ``bill`` [$], ``filled`` [kWh, > 0 bought], ``clipped_features`` (how many
     values of the observation were cut to their bounds) and the named parts of the reward [$]; on a street with devices
-    ``device_cost`` [$] and ``cut_request`` [kWh], and with ``market.settlement: imbalance`` ``imbalance`` [kWh] and
-    ``imbalance_payment`` [$].
+    ``device_cost`` [$] and ``cut_request`` [kWh], with ``market.settlement: imbalance`` ``imbalance`` [kWh] and
+    ``imbalance_payment`` [$], and with a ``network`` ``curtailed`` and ``shed`` [kWh], ``shed_cost``,
+    ``scarcity_payment`` and ``loss_payment`` [$].
 
     *Start*: days and households drawn by the seed, or fixed (``episode.start``, ``street.households``).
 

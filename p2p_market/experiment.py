@@ -91,6 +91,7 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
         *controller.get_size(),
         controller.model.scenario.fleet.devices,
         settles_imbalance=controller.operator.imbalance is not None,
+        network=controller.model.scenario.network,
     )
     trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
     controller.reset(seed=config.seed)

@@ -16,6 +16,7 @@ GROUPS = {
     ),
     "devices": "On a street with devices, those of each kind that is there; see [the environment](environment.md).",
     "imbalance": "With `market.settlement: imbalance`.",
+    "network": "With the section `network`, see [the network](network.md).",
     "bounds": "With `run.bounds: true`, see [the bounds](storage.md#the-bounds).",
 }
 """Groups of key figures, with a sentence on when they are there."""
@@ -51,14 +52,14 @@ _COMMUNITY = {
     "grid_import_kwh": "energy bought from the grid",
     "grid_export_kwh": "energy sold to the grid",
     "bills_dollars": "all bills together",
-    "community_cost_dollars": "what leaves the street: bills and device cost, less the operator's surplus",
-    "grid_only_cost_dollars": "the bills with the grid alone, devices left to themselves",
+    "community_cost_dollars": "what leaves the street: bills, device cost and shed load, less the operator's surplus",
+    "grid_only_cost_dollars": "the bills with the grid alone, devices left to themselves, and what is shed then",
     "community_saving_dollars": "`grid_only_cost_dollars` less `community_cost_dollars`",
     "saving_mean_dollars": "a household's bill with the grid alone, less its bill and device cost: mean",
     "saving_worst_dollars": "the same of the household that saved least",
     "saving_best_dollars": "the same of the household that saved most",
     "share_better_off": "share of households that saved something",
-    "self_sufficiency": "share of the demand that did not come from the grid",
+    "self_sufficiency": "share of the demand that was served and did not come from the grid",
     "self_consumption": "share of the PV generation that stayed on the street",
     "peak_import_kw": "largest power bought from the grid in an interval, summed over households: what neighbours do "
     "not trade with each other is import of one and export of the other",
@@ -101,6 +102,18 @@ _IMBALANCE = {
     "imbalance_payment_dollars": "what it cost beyond the own tariffs",
 }
 
+_NETWORK = {
+    "curtailed_kwh": "exports that feeder limits cut off",
+    "shed_kwh": "load that feeder limits left unserved",
+    "shed_cost_dollars": "its value, `network.value_of_lost_load_dollars_per_kwh` a kWh",
+    "scarcity_payment_dollars": "paid to the network for energy beyond limits",
+    "loss_kwh": "traded energy that lines lost",
+    "loss_payment_dollars": "what it cost to buy that from the grid",
+    "feeder_peak_import_kw": "largest power that flowed into a feeder",
+    "feeder_peak_export_kw": "largest power that flowed out of one",
+    "feeder_share_at_limit": "share of the intervals in which a feeder was at a limit or beyond it, mean over feeders",
+}
+
 _BOUNDS = {
     "selfish_cost_dollars": "what the run costs if nobody trades and each battery does what is best for its owner",
     "optimal_cost_dollars": "a cost that nothing is below",
@@ -121,6 +134,7 @@ KPIS: Registry[KeyFigure] = Registry(
     | _grouped("devices", _DEVICES)
     | _grouped("devices", {name: text for kind in DEVICES.values() for name, text in kind.key_figures.items()})
     | _grouped("imbalance", _IMBALANCE)
+    | _grouped("network", _NETWORK)
     | _grouped("bounds", _BOUNDS),
 )
 """Every key figure that a run can have, by name."""

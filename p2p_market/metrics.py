@@ -1,8 +1,8 @@
 r"""Key figures of a market, in formulas over recorded columns.
 
-Community cost is what leaves the street, wear and missed comfort of devices included:
-:math:`\sum \text{bills} + \text{device cost} - \text{operator surplus}`. What it is compared with is the grid alone,
-devices left to themselves. Gains from trade value
+Community cost is what leaves the street, wear and missed comfort of devices and the value of load that feeder limits
+shed included: :math:`\sum \text{bills} + \text{device cost} + \text{shed cost} - \text{operator surplus}`. What it is
+compared with is the grid alone under the same limits, devices left to themselves. Gains from trade value
 every traded kWh at its owner's own tariff, the retail price where it is bought and the feed-in price where it is sold:
 :math:`G = \sum_i \lambda_i q_i` with :math:`q_i > 0` bought. With the same dispatch on the grid as a baseline,
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from p2p_market.auction.book import SortedBook
 from p2p_market.market_metrics import fairness, liquidity, load_figures, market_power, price_figures
-from p2p_market.recorder import Recorder
+from p2p_market.recorder import COSTS_BESIDE_BILL, NETWORK_COLUMNS, Recorder
 from p2p_market.types import FloatArray
 
 _BLOCK = 16_384  # orders that are looked at together, so that their arrays stay in the processor's cache
@@ -80,16 +80,17 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
     per_market = {name: values.sum(axis=(0, 2)) for name, values in households.items() if name.endswith(_SUMMABLE)}
     totals = {name: float(values.mean()) for name, values in per_market.items()}
     market_totals = {name: float(markets[name].sum(axis=0).mean()) for name in markets if name.endswith(_SUMMABLE)}
-    nothing = np.zeros(1)
     default_bill = households.get("default_bill_dollars", households["grid_only_bill_dollars"])
-    saving = (default_bill - households["bill_dollars"] - households.get("device_cost_dollars", nothing)).sum(axis=0)
+    beside_bill = [name for name in COSTS_BESIDE_BILL if name in households]
+    saving = (default_bill - sum((households[name] for name in beside_bill), households["bill_dollars"])).sum(axis=0)
     default_cost = totals.get("default_bill_dollars", totals["grid_only_bill_dollars"])
     traded, price = markets["traded_kwh"], markets["price_dollars_per_kwh"]
     turnover = float(np.where(traded > 0.0, price * traded, 0.0).sum())
     grid_import = households["grid_import_kwh"].sum(axis=2)
     grid_export = households["grid_export_kwh"].sum(axis=2)
     bills, surplus = totals["bill_dollars"], market_totals["operator_surplus_dollars"]
-    cost = bills + totals.get("device_cost_dollars", 0.0) - surplus
+    cost = bills + sum(totals[name] for name in beside_bill) - surplus
+    unserved, curtailed = totals.get("shed_kwh", 0.0), totals.get("curtailed_kwh", 0.0)
     return {
         "demand_kwh": totals["demand_kwh"],
         "pv_kwh": totals["pv_kwh"],
@@ -104,8 +105,8 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
         "saving_worst_dollars": float(saving.min()),
         "saving_best_dollars": float(saving.max()),
         "share_better_off": float((saving > 1e-9).mean()),
-        "self_sufficiency": 1.0 - _ratio(totals["grid_import_kwh"], totals["demand_kwh"]),
-        "self_consumption": 1.0 - _ratio(totals["grid_export_kwh"], totals["pv_kwh"]),
+        "self_sufficiency": 1.0 - _ratio(totals["grid_import_kwh"] + unserved, totals["demand_kwh"]),
+        "self_consumption": 1.0 - _ratio(totals["grid_export_kwh"] + curtailed, totals["pv_kwh"]),
         "peak_import_kw": float(grid_import.max(axis=0).mean()) / interval_hours,
         "peak_export_kw": float(grid_export.max(axis=0).mean()) / interval_hours,
         "mean_price_dollars_per_kwh": _ratio(turnover, float(traded.sum())),
@@ -120,7 +121,15 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
         **market_power(households, price),
         **_of_devices(recorder, totals),
         **_of_imbalance(recorder, totals),
+        **_of_network(recorder, totals, interval_hours),
     }
+
+
+def _of_network(recorder: Recorder, totals: Mapping[str, float], interval_hours: float) -> dict[str, float]:
+    if recorder.network is None:
+        return {}
+    figures = recorder.network.key_figures(recorder.households, interval_hours)
+    return {name: totals[name] for name in NETWORK_COLUMNS} | figures
 
 
 def _of_imbalance(recorder: Recorder, totals: Mapping[str, float]) -> dict[str, float]:
@@ -141,7 +150,7 @@ def _of_devices(recorder: Recorder, totals: Mapping[str, float]) -> dict[str, fl
     cost, same_dispatch = totals["device_cost_dollars"], totals["grid_only_bill_dollars"]
     figures = {
         "trading_gain_dollars": same_dispatch - totals["bill_dollars"],
-        "flexibility_gain_dollars": totals["default_bill_dollars"] - same_dispatch - cost,
+        "flexibility_gain_dollars": totals["default_bill_dollars"] - same_dispatch - cost - totals.get(_SHED_COST, 0.0),
         "device_cost_dollars": cost,
     }
     for kind, device in recorder.devices.items():
@@ -160,6 +169,7 @@ def value_captured(figures: Mapping[str, float], optimal_cost: float) -> float:
 
 
 _NOTHING = 1e-4  # [$]
+_SHED_COST = "shed_cost_dollars"
 _SUMMABLE = ("_kwh", "_dollars")
 
 
@@ -186,6 +196,13 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
             ("Community cost, optimum: together at best", money(figures["optimal_cost_dollars"])),
             ("Value captured", share(figures["value_captured"])),
         ]
+    limits = []
+    if "curtailed_kwh" in figures:
+        limits = [
+            ("Curtailed by feeder limits", f"{figures['curtailed_kwh']:,.1f} kWh"),
+            ("Shed by feeder limits", f"{figures['shed_kwh']:,.1f} kWh"),
+            ("Feeders at their limit", f"{share(figures['feeder_share_at_limit'])} of the time"),
+        ]
     return [
         ("Community cost", money(figures["community_cost_dollars"])),
         ("Community cost with the grid alone", money(figures["grid_only_cost_dollars"])),
@@ -199,6 +216,7 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
         ("Self-sufficiency", share(figures["self_sufficiency"])),
         ("Self-consumption", share(figures["self_consumption"])),
         ("Peak import", f"{figures['peak_import_kw']:,.1f} kW"),
+        *limits,
         ("Mean price", "-" if np.isnan(price) else f"{100.0 * price:.2f} c/kWh"),
         ("Allocative efficiency", share(figures["allocative_efficiency"])),
         ("Operator surplus", money(figures["operator_surplus_dollars"])),

@@ -16,6 +16,7 @@ from p2p_market.auction.operator import LearnedBids, MarketOperator, ScriptedBid
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rounds import join_rounds, orders_of_households
 from p2p_market.devices.fleet import Dispatch, FleetState, Requests
+from p2p_market.network.network import LimitedLoad, Network, NetworkOutcome
 from p2p_market.scenario.forecasts import join_errors
 from p2p_market.scenario.order_book import empty_book, published_book
 from p2p_market.scenario.scenario import AuctionScenario, EpisodeDraw
@@ -45,6 +46,8 @@ class MarketState:
     devices: FleetState = field(default_factory=dict)  # by kind of device
     forecast_error: FloatArray | None = None  # (B, T + 1 + H, 2, N) of the episode, where forecasts are noisy
     book: FloatArray | None = None  # of the last interval, where somebody sees it; see `published_book`
+    feeder_flow: FloatArray | None = None  # (B, K) [kWh] of the last interval, > 0 into the feeder, with a network
+    limited: LimitedLoad | None = None  # what feeder limits made of the net load, with a network; see `move_devices`
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +62,35 @@ class Transition:
     mean_price: FloatArray  # (B,) [$/kWh] mean price of the traded energy before fees; nan without trade
     announced: FloatArray  # (B, N) [kWh] net load on which households bid, devices included
     dispatch: Dispatch | None = None  # what the devices did, on a street that has any
+    network: NetworkOutcome | None = None  # what feeders and lines did, on a street with a network
 
     @cached_property
     def default_bill(self) -> FloatArray:
-        """``(B, N)`` [$] bill with the grid alone and with devices that nobody steers."""
+        """``(B, N)`` [$] bill with the grid alone and with devices that nobody steers.
+
+        With a network it is the bill under the same feeder limits, and what is shed under them counts in it.
+        """
+        if self.network is not None:
+            return self._default_cost_under_limits(self.network)
         if self.dispatch is None:
             return self.settlement.grid_only_bill
         net_load = self.dispatch.default_net_load
         return np.where(net_load > 0.0, self.before.retail_price, self.before.feed_in_price) * net_load
+
+    @property
+    def cost_beside_bill(self) -> FloatArray | None:
+        """``(B, N)`` [$] what a household bears beside its bill: wear, missed comfort, and load that was shed."""
+        if self.network is None:
+            return None if self.dispatch is None else self.dispatch.cost
+        shed_cost = self.network.limited.shed_cost
+        return shed_cost if self.dispatch is None else self.dispatch.cost + shed_cost
+
+    def _default_cost_under_limits(self, outcome: NetworkOutcome) -> FloatArray:
+        if self.dispatch is None:
+            return self.settlement.grid_only_bill + outcome.limited.shed_cost
+        limited = outcome.network.limit(self.dispatch.default_net_load)
+        price = np.where(limited.net_load > 0.0, self.before.retail_price, self.before.feed_in_price)
+        return price * limited.net_load + limited.scarcity_payment + limited.shed_cost
 
 
 class AuctionModel:
@@ -113,7 +137,9 @@ class AuctionModel:
                 draw.row, elapsed, draw.profile, nothing, nothing, nothing, {}, book, draw.forecast_error
             )
             interval = self.scenario.describe_interval(self.scenario.meter(fresh))
-            return dataclasses.replace(fresh, devices=fleet.start(interval))
+            fresh = dataclasses.replace(fresh, devices=fleet.start(interval))
+            network = self.scenario.network
+            return fresh if network is None else dataclasses.replace(fresh, feeder_flow=network.no_flow(num_markets))
         row, profile = previous.row.copy(), previous.profile.copy()
         row[mask], profile[mask] = draw.row, draw.profile
         keep = ~mask
@@ -135,7 +161,10 @@ class AuctionModel:
             error,
         )
         interval = self.scenario.describe_interval(self.scenario.meter(following))
-        return dataclasses.replace(following, devices=fleet.restart(previous.devices, mask, interval))
+        following = dataclasses.replace(following, devices=fleet.restart(previous.devices, mask, interval))
+        if previous.feeder_flow is None:
+            return following
+        return dataclasses.replace(following, feeder_flow=previous.feeder_flow * keep[:, None])
 
     def move_devices(
         self, state: MarketState, requests: Requests, ends: BoolArray
@@ -154,18 +183,19 @@ class AuctionModel:
         Returns
         -------
         tuple
-            The state with the devices in the net load, and the dispatch; on a street without devices the state as it
-            is, and ``None``.
+            The state with the devices in the net load, which feeder limits have cut where there is a network, and the
+            dispatch; on a street without devices and network the state as it is, and ``None``.
         """
-        fleet = self.scenario.fleet
+        fleet, network = self.scenario.fleet, self.scenario.network
         if not fleet:
-            return state, None
+            return (state if network is None else _limit(state, network)), None
         metered = self.scenario.meter(state)
         dispatch = fleet.move(state.devices, requests, self.scenario.describe_interval(metered), ends)
         net_load = dispatch.net_load
         if metered is not state:
             net_load = state.net_load + (net_load - metered.net_load)
-        return dataclasses.replace(state, net_load=net_load), dispatch
+        moved = dataclasses.replace(state, net_load=net_load)
+        return (moved if network is None else _limit(moved, network)), dispatch
 
     def run_auction(
         self,
@@ -206,10 +236,22 @@ class AuctionModel:
         before = self.scenario.meter(state)
         if before is not state and dispatch is not None:
             before = dataclasses.replace(before, net_load=dispatch.net_load)
+        network, outcome = self.scenario.network, None
+        if network is not None and before is not state:  # what was announced was limited, and what is metered is too
+            before = _limit(before, network)
         settlement = operator.settle(context, before.net_load, clearing)
+        if network is not None and before.limited is not None:
+            outcome = network.settle(before.limited, clearing.filled, state.retail_price)
+            settlement = dataclasses.replace(
+                settlement,
+                bill=settlement.bill + outcome.payment,
+                grid_only_bill=settlement.grid_only_bill + outcome.limited.scarcity_payment,
+            )
         has_price = clearing.traded > 0.0
         mean_price = _mean_price(clearing, has_price)
-        transition = Transition(before, context, orders, clearing, settlement, mean_price, state.net_load, dispatch)
+        transition = Transition(
+            before, context, orders, clearing, settlement, mean_price, state.net_load, dispatch, outcome
+        )
 
         price = np.where(has_price, mean_price, 0.0)
         position = _position_in_band(price, state.price_low, state.price_high, has_price)
@@ -229,6 +271,8 @@ class AuctionModel:
             book,
             state.forecast_error,
         )
+        if outcome is not None:
+            following = dataclasses.replace(following, feeder_flow=outcome.limited.flow)
         return following, transition
 
     def get_state(self, state: MarketState) -> Float32Array:
@@ -269,6 +313,11 @@ class AuctionModel:
             book=book,
         )
         return self.scenario.announce(state)
+
+
+def _limit(state: MarketState, network: Network) -> MarketState:
+    limited = network.limit(state.net_load)
+    return dataclasses.replace(state, net_load=limited.net_load, limited=limited)
 
 
 def _mean_price(clearing: Clearing, has_price: BoolArray) -> FloatArray:

@@ -14,6 +14,7 @@ from p2p_market.types import FloatArray, IntArray
 if TYPE_CHECKING:
     from p2p_market.devices.fleet import Dispatch
     from p2p_market.model import Transition
+    from p2p_market.network import Network, NetworkOutcome
 
 HOUSEHOLD_COLUMNS = (
     "demand_kwh",
@@ -33,6 +34,15 @@ HOUSEHOLD_COLUMNS = (
 )
 DEVICE_COLUMNS = ("default_bill_dollars", "device_cost_dollars")  # and what `device_columns` says of each kind
 IMBALANCE_COLUMNS = ("announced_kwh", "imbalance_kwh", "imbalance_payment_dollars")
+NETWORK_COLUMNS = (  # and the default bill, which stands among those of devices too
+    "curtailed_kwh",
+    "shed_kwh",
+    "shed_cost_dollars",
+    "scarcity_payment_dollars",
+    "loss_kwh",
+    "loss_payment_dollars",
+)
+COSTS_BESIDE_BILL = ("device_cost_dollars", "shed_cost_dollars")  # what a household bears too, where recorded
 MARKET_COLUMNS = (
     "traded_kwh",
     "price_dollars_per_kwh",
@@ -60,6 +70,8 @@ class Recorder:
         The street's devices by kind; with any, `DEVICE_COLUMNS` and those of each kind are recorded too.
     settles_imbalance
         Whether traded energy that the meter does not confirm has prices; `IMBALANCE_COLUMNS` are recorded then.
+    network
+        Feeders and lines, where there are any; `NETWORK_COLUMNS` are recorded then.
 
     Attributes
     ----------
@@ -83,14 +95,18 @@ class Recorder:
         devices: Mapping[str, Device] = MappingProxyType({}),
         *,
         settles_imbalance: bool = False,
+        network: Network | None = None,
     ) -> None:
         shape = (num_intervals, num_markets)
         self.devices = devices
+        self.network = network
         names = list(HOUSEHOLD_COLUMNS)
         if devices:
             names += [*DEVICE_COLUMNS, *(name for kind in devices for name in device_columns(kind))]
         if settles_imbalance:
             names += IMBALANCE_COLUMNS
+        if network is not None:
+            names += ["default_bill_dollars", *NETWORK_COLUMNS]
         self.households: dict[str, FloatArray] = {name: np.zeros((*shape, num_households)) for name in names}
         self.markets: dict[str, FloatArray] = {name: np.zeros(shape) for name in MARKET_COLUMNS}
         self.row: IntArray = np.zeros(shape, dtype=np.int64)
@@ -136,9 +152,24 @@ class Recorder:
             self.households["announced_kwh"][t] = transition.announced
             self.households["imbalance_kwh"][t] = settlement.imbalance
             self.households["imbalance_payment_dollars"][t] = settlement.imbalance_payment
+        if transition.network is not None:
+            self._record_network(t, transition, transition.network)
         if transition.dispatch is not None:
             self._record_devices(t, transition, transition.dispatch)
         self.num_recorded = t + 1
+
+    def _record_network(self, t: int, transition: Transition, outcome: NetworkOutcome) -> None:
+        limited = outcome.limited
+        for name, values in (
+            ("default_bill_dollars", transition.default_bill),
+            ("curtailed_kwh", limited.curtailed),
+            ("shed_kwh", limited.shed),
+            ("shed_cost_dollars", limited.shed_cost),
+            ("scarcity_payment_dollars", limited.scarcity_payment),
+            ("loss_kwh", outcome.loss),
+            ("loss_payment_dollars", outcome.loss_payment),
+        ):
+            self.households[name][t] = values
 
     def _record_devices(self, t: int, transition: Transition, dispatch: Dispatch) -> None:
         self.households["default_bill_dollars"][t] = transition.default_bill

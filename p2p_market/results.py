@@ -18,7 +18,7 @@ from p2p_market.config_loading import dump_config
 from p2p_market.errors import MissingExtraError
 from p2p_market.metrics import Gains, key_figures, value_captured
 from p2p_market.output import check_output, staged
-from p2p_market.recorder import DEVICE_COLUMNS
+from p2p_market.recorder import COSTS_BESIDE_BILL, DEVICE_COLUMNS, NETWORK_COLUMNS
 from p2p_market.types import AnyArray
 
 if TYPE_CHECKING:
@@ -58,14 +58,15 @@ class RunResults:
     def _saving(self) -> pl.Expr:
         if "default_bill_dollars" not in self.households.columns:
             return pl.col("grid_only_bill_dollars") - pl.col("bill_dollars")
-        return pl.col("default_bill_dollars") - pl.col("bill_dollars") - pl.col("device_cost_dollars")
+        costs = [name for name in COSTS_BESIDE_BILL if name in self.households.columns]
+        return pl.col("default_bill_dollars") - pl.sum_horizontal("bill_dollars", *costs)
 
     @property
     def household_totals(self) -> pl.DataFrame:
         """A row a market and household: energy and money over the run, and the saving.
 
         That is against the bill with the grid alone, and with devices that nobody steers where there are any, whose
-        wear and missed comfort it bears.
+        wear and missed comfort it bears, under the same feeder limits.
         """
         energy_and_money = pl.selectors.ends_with("_kwh", "_dollars") - pl.selectors.contains("_per_")
         return (
@@ -125,7 +126,8 @@ def frames_of(
     intervals: dict[str, AnyArray] = {"market": market, "start": start.astype("datetime64[ms]")}
     summed = ("demand_kwh", "pv_kwh", "grid_import_kwh", "grid_export_kwh", "bill_dollars", "grid_only_bill_dollars")
     of_devices = (*DEVICE_COLUMNS, *(f"{kind}_kwh" for kind in recorder.devices)) if recorder.devices else ()
-    for name in (*summed, *of_devices):
+    of_network = () if recorder.network is None else ("default_bill_dollars", *NETWORK_COLUMNS)
+    for name in dict.fromkeys((*summed, *of_devices, *of_network)):
         intervals[name] = columns[name].sum(axis=2).reshape(-1)
     for name, values in recorder.markets.items():
         intervals[name] = values.reshape(-1)

@@ -26,6 +26,13 @@ _OTHER_INFOS = frozenset(
         "_final_obs",
         "device_cost",
         "cut_request",
+        "curtailed",
+        "shed",
+        "shed_cost",
+        "scarcity_payment",
+        "loss_payment",
+        "imbalance",
+        "imbalance_payment",
         "shaping",
     }
 )  # beside the parts of a reward, in either environment
@@ -98,22 +105,22 @@ def bill_saving(transition: Transition) -> Mapping[str, FloatArray]:
 
     ``trading_gain``: what the metered net load costs with the grid alone less what it cost with the market. On a street
     with devices also ``flexibility_gain``: what the net load of devices that nobody steers costs with the grid alone,
-    less what the metered one does, less wear and comfort.
+    less what the metered one does, less wear and comfort. With feeder limits shed load counts on both sides.
     """
     settlement, dispatch = transition.settlement, transition.dispatch
     gains = {"trading_gain": settlement.grid_only_bill - settlement.bill}
-    if dispatch is not None:
-        gains["flexibility_gain"] = transition.default_bill - settlement.grid_only_bill - dispatch.cost
+    if dispatch is not None and (cost := transition.cost_beside_bill) is not None:
+        gains["flexibility_gain"] = transition.default_bill - settlement.grid_only_bill - cost
     return gains
 
 
 def negative_cost(transition: Transition) -> Mapping[str, FloatArray]:
-    """Bill of the interval and what devices cost in it, wear and comfort, with the sign changed.
+    """Bill of the interval and what devices and shed load cost in it, with the sign changed.
 
     One part of the same name.
     """
-    bill, dispatch = transition.settlement.bill, transition.dispatch
-    return {"negative_cost": -bill if dispatch is None else -(bill + dispatch.cost)}
+    bill, cost = transition.settlement.bill, transition.cost_beside_bill
+    return {"negative_cost": -bill if cost is None else -(bill + cost)}
 
 
 REWARDS: Registry[RewardRule] = Registry(

@@ -82,6 +82,7 @@ def _episode(controller: AuctionController, recorder: Recorder, market: int) -> 
         batteries=_batteries(fleet, controller),
         off_peak_price=fleet.off_peak_price,
         network_fee=controller.model.operator.rules.fees.network,
+        network=controller.model.scenario.network,
     )
 
 

@@ -17,8 +17,8 @@ from p2p_market.types import FloatArray
 
 def own_saving(transition: Transition) -> FloatArray:
     """``(B, N)`` [$] what every household saves against the grid alone and devices that nobody steers."""
-    saving = transition.default_bill - transition.settlement.bill
-    return saving if transition.dispatch is None else saving - transition.dispatch.cost
+    saving, cost = transition.default_bill - transition.settlement.bill, transition.cost_beside_bill
+    return saving if cost is None else saving - cost
 
 
 def community_share(transition: Transition) -> FloatArray:

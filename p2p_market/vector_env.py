@@ -77,9 +77,19 @@ class AuctionVectorEnv:
         self.single_observation_space = controller.get_observation_space()
         self.single_action_space = controller.get_action_space()
         self.state_space = controller.model.scenario.get_state_space()
-        self._buffers = buffers
+        self.use_buffers(buffers)
+
+    def use_buffers(self, buffers: StepBuffers | None) -> None:
+        """Write results into these arrays from now on, or into new ones every step.
+
+        Raises
+        ------
+        ConfigError
+            For arrays of another shape or type, or that cannot be written into.
+        """
         if buffers is not None:
             _check_buffers(buffers, self.num_envs, self.num_agents, self.single_observation_space.shape[0])
+        self._buffers = buffers
 
     @property
     def max_cycles(self) -> int:
@@ -129,9 +139,9 @@ class AuctionVectorEnv:
         -------
         tuple
             Observations ``(B, L, F)`` float32, rewards ``(B, L)`` float32, terminations and truncations ``(B, L)``,
-            and infos: ``bill`` [$], ``filled`` [kWh], ``clipped_features``, the reward's parts [$] and what devices
-            and imbalance did (see `AuctionController.info_names`), ``(B, L)`` each; ``clearing_price`` [$/kWh] and
-            ``traded`` [kWh], ``(B,)`` each; and, in steps that end episodes, ``final_obs`` and ``_final_obs``.
+            and infos: ``bill`` [$], ``filled`` [kWh], ``clipped_features``, the reward's parts [$] and what devices,
+            imbalance and network did (see `AuctionController.info_names`), ``(B, L)`` each; ``clearing_price`` [$/kWh]
+            and ``traded`` [kWh], ``(B,)`` each; and, in steps that end episodes, ``final_obs`` and ``_final_obs``.
 
         Raises
         ------

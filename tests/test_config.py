@@ -13,7 +13,8 @@ import yaml
 from streets import homes
 
 from p2p_market.build import build_controller, build_rules
-from p2p_market.config import AusgridData, Config, Section, SyntheticData, TableData
+from p2p_market.config import AusgridData, Config, SyntheticData, TableData
+from p2p_market.config_base import Section
 from p2p_market.config_loading import dump_config, known_keys, load_config, parse_assignments, resolve_key
 from p2p_market.data.official_writer import write_official_layout
 from p2p_market.data.synthetic import synthetic_community
@@ -76,6 +77,35 @@ WRONG_OVERRIDES: list[tuple[dict[Any, Any], str]] = [
     ({"episode.days": 0}, "episode.days: given 0; expected greater than or equal to 1"),
     ({"name": ""}, "name: given ''; a folder of results is named by it"),
     ({"name": "../elsewhere"}, "name: given '../elsewhere'; a folder of results is named by it"),
+    ({"network": 3}, "network: given 3; expected a mapping"),
+    ({"network.feeders": 0}, "network.feeders: given 0; expected greater than or equal to 1"),
+    ({"network.feeders": [0.5, 0.0]}, "network.feeders.1: given 0.0; expected greater than 0"),
+    ({"network.feeder": 2}, "unknown configuration key 'network.feeder'; did you mean 'network.feeders'?"),
+    ({"network.import_limit_kw": -1.0}, "network.import_limit_kw: given -1.0; expected greater than or equal to 0"),
+    ({"network.export_limit_kw": [1.0, -2.0]}, "network.export_limit_kw.1: given -2.0; expected greater than or equal"),
+    ({"network.export_limit_kw": float("inf")}, "network.export_limit_kw: given inf; expected a finite number"),
+    (
+        {"network": {"feeders": 3, "export_limit_kw": [5.0, 4.0]}},
+        "export_limit_kw lists 2 limits, and network.feeders are 3; give one number for all, or a list with one",
+    ),
+    (
+        {"network.rule": "prorata"},
+        "network.rule: given 'prorata'; unknown feeder rule 'prorata'; did you mean 'pro_rata'?; known: pro_rata, s",
+    ),
+    (
+        {"network.rule": "scarcity_price"},
+        "rule 'scarcity_price' charges energy beyond a limit; set network.scarcity_price_dollars_per_kwh, e.g. to 1.0",
+    ),
+    (
+        {"scarcity_price_dollars_per_kwh": 1.0},
+        "rule 'pro_rata' leaves nothing beyond a limit to charge; leave",
+    ),
+    ({"network.scarcity_price_dollars_per_kwh": -1.0}, "dollars_per_kwh: given -1.0; expected greater than or equal"),
+    ({"network.losses": {"other_feeder": 1.0}}, "network.losses.other_feeder: given 1.0; expected less than 1"),
+    (
+        {"network.losses": {"same_feeder": 0.03, "other_feeder": 0.01}},
+        "same_feeder is 0.03 and other_feeder 0.01; energy that goes to another feeder passes through the own one",
+    ),
     # names
     ({"mechanism": "unifrom_price"}, "unknown mechanism 'unifrom_price'; did you mean 'uniform_price'?"),
     ({"reward.name": "profit"}, "reward.name: given 'profit'; unknown reward 'profit'; known: bill_saving"),
@@ -225,6 +255,22 @@ BUILD_ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"observation": ["private", "pv"]}, ConfigError, "observation 'private' is a preset; give it alone"),
     ({"observation": []}, ConfigError, "expected at least one, and none twice"),
     ({"observation": ["pv", "pv"]}, ConfigError, "expected at least one, and none twice ['pv']"),
+    (
+        {"observation": ["feeder_load"]},
+        ConfigError,
+        "feature 'feeder_load' is about the own feeder, and the street",
+    ),
+    (
+        {"num_households": 4, "network.feeders": 5},
+        ConfigError,
+        "network.feeders: 5 feeders for 4 households; expected a household on each, so at most as many feeders",
+    ),
+    ({"network.feeders": [0.5, 0.4]}, ConfigError, "network.feeders: the shares sum to 0.9, expected 1"),
+    (
+        {"network.value_of_lost_load_dollars_per_kwh": 0.1},
+        ConfigError,
+        "network.value_of_lost_load_dollars_per_kwh: given 0.1, and the highest retail price is 0.5",
+    ),
     ({"reward.weights": {"gain": 1}}, ConfigError, "reward 'bill_saving' has no part 'gain'"),
     ({"episode.days": None}, ConfigError, "episode.days: given null; give days, or num_intervals"),
     ({"episode.days": 30}, DataError, "no stretch of 1441 intervals without a gap"),

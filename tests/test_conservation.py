@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import network as reference
 
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.build import build_controller
@@ -18,6 +19,7 @@ from p2p_market.data.calendar import Calendar
 from p2p_market.data.container import DataContainer
 from p2p_market.devices.fleet import Dispatch
 from p2p_market.model import Transition
+from p2p_market.network import FEEDER_RULES, Feeders, Network, NetworkOutcome
 
 ORDER_BASED = [name for name, entry in MECHANISMS.items() if not entry.is_pool]
 RATIONAL = [name for name, entry in MECHANISMS.items() if entry.promises.individually_rational]
@@ -62,6 +64,21 @@ DEVICES += [
     {**DEVICES[-1], "controlled_load": {"share": 0.6, "owners": "all"}, "pv_curtailment": {"owners": "all"}},
     {**DEVICES[-1], "pv_curtailment": {"share": 0.5, "owners": "all"}},  # and both
 ]
+NETWORKS: list[dict[str, Any] | None] = [
+    None,
+    None,
+    {"feeders": 2, "import_limit_kw": 3.0, "export_limit_kw": 1.001, "losses": {"other_feeder": 0.05}},
+    {"import_limit_kw": 4.0, "export_limit_kw": 0.0, "value_of_lost_load_dollars_per_kwh": 0.9},
+    {
+        "feeders": 3,
+        "import_limit_kw": [0.5, 4.0, 8.0],
+        "export_limit_kw": [0.0, 1.0, 3.0],
+        "rule": "scarcity_price",
+        "scarcity_price_dollars_per_kwh": 0.4,
+        "losses": {"same_feeder": 0.01, "other_feeder": 0.03},
+    },
+]
+WITHOUT_LOSSES = [network and {**network, "losses": {}} for network in NETWORKS]
 NUM_INTERVALS = 6
 EXAMPLES = settings(max_examples=60, deadline=None)
 
@@ -110,6 +127,7 @@ def cases(
     plans: list[Any] = PLANS,
     fees: list[dict[str, float]] = FEES,
     bidders: str | None = None,
+    networks: list[dict[str, Any] | None] = NETWORKS,
 ) -> Case:
     """Streets of 1 to 12 homes; `bidders` fixes one scripted policy for all, None lets anybody learn."""
     num_homes = draw(st.integers(1, 12))
@@ -140,6 +158,7 @@ def cases(
     of_batteries = ["price_storage", "price_quantity_storage"] if "battery" in overrides["devices"] else []
     if overrides["devices"] and overrides["scenario.action"] != "price_concession":
         overrides["scenario.action"] = draw(st.sampled_from(["price", "full_devices", *of_batteries]))
+    overrides["network"] = draw(st.sampled_from([n for n in networks if n is None or n.get("feeders", 1) <= num_homes]))
     num_learners = 0 if bidders else draw(st.sampled_from([num_homes, num_homes, num_homes // 2, 0]))
     return Case(demand, pv * has_pv, overrides, num_learners, draw(st.integers(0, 1000)))
 
@@ -149,13 +168,42 @@ def device_energy(dispatch: Dispatch) -> np.ndarray:
     return sum((move.energy for move in dispatch.moves.values()), np.zeros_like(dispatch.net_load))
 
 
+def limited_load(outcome: NetworkOutcome, net_load: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Loads (B, N) [kWh] as feeder limits leave them, and what that costs [$], both by the loops of the reference."""
+    network, feeders = outcome.network, outcome.network.feeders
+    rest = feeders.feeder.tolist(), feeders.import_limit.tolist(), feeders.export_limit.tolist()
+    left, cost = net_load.copy(), np.zeros_like(net_load)
+    for market, row in enumerate(np.rint(1000.0 * net_load).astype(int).tolist()):
+        if network.rule is FEEDER_RULES["pro_rata"]:
+            curtailed, shed = reference.pro_rata(row, *rest)
+            left[market] += (np.array(curtailed) - np.array(shed)) / 1000.0
+            cost[market] = network.value_of_lost_load * np.array(shed) / 1000.0
+        else:
+            beyond = [float(part) for part in reference.excess(row, *rest)]
+            cost[market] = network.scarcity_price * np.array(beyond) / 1000.0
+    return left, cost
+
+
 def default_bill(transition: Transition) -> np.ndarray:
-    """Bill (B, N) with the grid alone, devices left to themselves."""
+    """Bill (B, N) with the grid alone, devices left to themselves, and what feeder limits make that cost."""
     before, dispatch = transition.before, transition.dispatch
     net_load = before.demand - before.pv
     for move in dispatch.moves.values() if dispatch is not None else ():
         net_load = net_load + move.default_energy
-    return np.where(net_load > 0.0, before.retail_price, before.feed_in_price) * net_load
+    cost = np.zeros_like(net_load)
+    if transition.network is not None:
+        net_load, cost = limited_load(transition.network, net_load)
+    return np.where(net_load > 0.0, before.retail_price, before.feed_in_price) * net_load + cost
+
+
+def of_network(transition: Transition) -> NetworkOutcome:
+    """What the network did; without one, nothing."""
+    if transition.network is not None:
+        return transition.network
+    net_load = transition.before.net_load
+    nobody = np.zeros(net_load.shape[1], dtype=np.int64)
+    nothing = Network(Feeders(nobody, *np.full((2, 1), np.inf)), FEEDER_RULES["pro_rata"])
+    return nothing.settle(nothing.limit(net_load), transition.clearing.filled, transition.before.retail_price)
 
 
 def assert_close(actual: np.ndarray, expected: np.ndarray, size: np.ndarray | float) -> None:
@@ -173,7 +221,9 @@ def test_energy_balances(case: Case) -> None:
         assert_close(filled.sum(axis=1), np.zeros(2), volume)
         assert_close(filled + settlement.grid_import - settlement.grid_export, before.net_load, np.abs(before.net_load))
         energy = np.zeros_like(before.demand) if transition.dispatch is None else device_energy(transition.dispatch)
-        assert_close(before.demand - before.pv + energy, before.net_load, before.demand + before.pv + np.abs(energy))
+        limited = of_network(transition).limited
+        metered = before.demand - before.pv + energy + limited.curtailed - limited.shed
+        assert_close(metered, before.net_load, before.demand + before.pv + np.abs(energy))
         assert (settlement.grid_import >= 0.0).all()
         assert (settlement.grid_export >= 0.0).all()
         assert (settlement.grid_import * settlement.grid_export == 0.0).all()
@@ -195,21 +245,24 @@ def test_money_balances(case: Case) -> None:
             clearing.operator_surplus + clearing.network_payment + clearing.grid_payment,
             money,
         )
-        # what households pay goes to the operator, the network and the grid, and nowhere else
+        # what households pay goes to the operator, the network and the grid, losses included, and nowhere else
+        network = of_network(transition)
+        charged = network.limited.scarcity_payment + network.loss_payment
         to_grid = (settlement.grid_import * before.retail_price - settlement.grid_export * before.feed_in_price).sum(1)
         assert_close(
             settlement.bill.sum(axis=1),
-            clearing.operator_surplus + clearing.network_payment + to_grid,
+            clearing.operator_surplus + clearing.network_payment + to_grid + charged.sum(axis=1),
             np.abs(settlement.bill).sum(axis=1) + money,
         )
         assert_close(
             settlement.bill,
-            clearing.payment + settlement.grid_payment,
+            clearing.payment + settlement.grid_payment + charged,
             np.abs(clearing.payment) + np.abs(settlement.bill),
         )
         alone = np.where(
             before.net_load > 0.0, before.retail_price * before.net_load, before.feed_in_price * before.net_load
         )
+        alone = alone + network.limited.scarcity_payment
         assert_close(settlement.grid_only_bill, alone, np.abs(alone))
         network_fee = case.overrides.get("market.network_fee_dollars_per_kwh", 0.0)
         assert_close(clearing.network_payment, network_fee * clearing.traded, money)
@@ -217,6 +270,7 @@ def test_money_balances(case: Case) -> None:
         saved = default_bill(transition) - settlement.bill
         if transition.dispatch is not None:
             saved = saved - transition.dispatch.cost
+        saved = saved - network.limited.shed_cost
         saving = case.overrides["reward.scale"] * saved[:, learners]
         assert rewards.shape == saving.shape
         assert_close(rewards, saving, (np.abs(settlement.bill) + np.abs(saved))[:, learners])
@@ -224,9 +278,19 @@ def test_money_balances(case: Case) -> None:
 
 @given(
     st.one_of(
-        cases(mechanisms=[name for name in RATIONAL if name in ORDER_BASED], bidders="truthful"),
+        # losses are known after clearing only, and a trade may not be worth them
+        cases(
+            mechanisms=[name for name in RATIONAL if name in ORDER_BASED],
+            bidders="truthful",
+            networks=WITHOUT_LOSSES,
+        ),
         # a pool's formula takes the mean of different tariffs, so a household with a good one can lose by it
-        cases(mechanisms=[name for name in RATIONAL if name not in ORDER_BASED], plans=PLANS[:2], bidders="truthful"),
+        cases(
+            mechanisms=[name for name in RATIONAL if name not in ORDER_BASED],
+            plans=PLANS[:2],
+            bidders="truthful",
+            networks=WITHOUT_LOSSES,
+        ),
     )
 )
 @EXAMPLES
@@ -256,13 +320,14 @@ def test_in_a_market_of_lots_every_order_is_one_lot(case: Case) -> None:
 @given(cases(mechanisms=ORDER_BASED, plans=["flat", "agl_time_of_use"]))
 @EXAMPLES
 def test_savings_under_one_plan_are_the_volume_times_the_width_of_the_tariff(case: Case) -> None:
-    """Σ savings + operator surplus + network fees = Q (retail - feed-in), in every interval."""
+    """Σ savings + operator surplus + network fees + losses = Q (retail - feed-in), in every interval."""
     for _, transition, _ in case.play():
         clearing, settlement, before = transition.clearing, transition.settlement, transition.before
         savings = (settlement.grid_only_bill - settlement.bill).sum(axis=1)
+        losses = of_network(transition).loss_payment.sum(axis=1)
         width = before.retail_price[:, 0] - before.feed_in_price[:, 0]
         assert_close(
-            savings + clearing.operator_surplus + clearing.network_payment,
+            savings + clearing.operator_surplus + clearing.network_payment + losses,
             clearing.traded * width,
             np.abs(settlement.grid_only_bill).sum(axis=1),
         )
@@ -271,9 +336,10 @@ def test_savings_under_one_plan_are_the_volume_times_the_width_of_the_tariff(cas
 @given(cases(mechanisms=ORDER_BASED, plans=PLANS[2:]))
 @EXAMPLES
 def test_savings_under_mixed_plans_are_the_gains_of_the_pairs(case: Case) -> None:
-    """Σ savings + operator surplus + network fees = Σ over pairs (buyer's retail - seller's feed-in) q."""
+    """Σ savings + operator surplus + network fees + losses = Σ over pairs (buyer's retail - seller's feed-in) q."""
     for _, transition, _ in case.play():
         clearing, settlement, before = transition.clearing, transition.settlement, transition.before
+        losses = of_network(transition).loss_payment.sum(axis=1)
         for market in range(2):
             pairs = transition.context.transaction(market)
             gains = (
@@ -281,7 +347,7 @@ def test_savings_under_mixed_plans_are_the_gains_of_the_pairs(case: Case) -> Non
             ) * pairs.quantity
             savings = (settlement.grid_only_bill - settlement.bill)[market].sum()
             assert_close(
-                savings + clearing.operator_surplus[market] + clearing.network_payment[market],
+                savings + clearing.operator_surplus[market] + clearing.network_payment[market] + losses[market],
                 gains.sum(),
                 np.abs(settlement.grid_only_bill[market]).sum(),
             )

@@ -32,6 +32,7 @@ LAYERS = {
     "tariffs": 1,
     "devices": 1,
     "kpis": 2,
+    "network": 1,
     "bounds": 2,
     "scenario": 2,
     "model": 3,
@@ -48,23 +49,28 @@ LAYERS = {
     "env": 6,
     "vector_env": 6,
     "config": 7,
+    "config_base": 7,
+    "config_network": 7,
     "config_loading": 7,
     "tasks": 7,
     "catalogue": 7,
     "data_loading": 8,
     "build": 8,
+    "build_network": 8,
     "make": 9,
     "p2p_market_v0": 9,
     "registration": 9,
     "results": 9,
     "run_bounds": 9,
     "experiment": 10,
+    "integrations": 10,
     "comparison": 11,
     "evaluation": 11,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
+LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -116,7 +122,9 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
         if library == "pettingzoo":
             assert part in ("env", "make", "registration", "integrations"), place
         if library == "gymnasium":
-            assert part in ("scenario", "env", "vector_env", "make", "integrations"), place
+            assert part in ("scenario", "env", "vector_env", "make", "registration", "integrations"), place
+        if library in LEARNS:
+            assert part == "integrations", place
     if part not in READS_FRAMES:
         for name, line in imports(path):
             assert name.split(".", maxsplit=1)[0] not in ("polars", "pandas"), f"{path}, line {line}: imports {name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from p2p_market.bounds.dispatch_program import plan_storage
@@ -35,6 +37,10 @@ def optimal_dispatch(episode: Episode) -> Schedule:
       within the interval, which a meter does not. With one tariff nothing is gained from it, so it is not done;
     * batteries have self-discharge and a minimum above 0: a charge that falls below the minimum by self-discharge may
       in the program be used down to where self-discharge from the start would have led, in `Batteries` it may not.
+
+    With a network, energy beyond feeder limits costs in the program what shedding or the scarcity price makes of it at
+    least, and losses of traded energy nothing, so that the optimum stays a bound; the schedule is carried out on the
+    energy grid, where limits hold, and pays for all of it.
 
     Energy is continuous here; on the grid of `Batteries.move` a little less is possible (see `execute`).
 
@@ -109,6 +115,8 @@ def step_towards(batteries: Batteries, stored: FloatArray, target: FloatArray) -
 
 def _solve(episode: Episode, *, trade: bool) -> Schedule:
     stored, objective, status = plan_storage(episode, trade=trade)
+    if episode.network is not None:  # feeder limits cut loads on the energy grid
+        return replace(execute(episode, stored, trade=trade), objective=objective, status=status)
     batteries = episode.batteries
     gained = stored[1:] - stored[:-1] * batteries.retention
     gained[np.abs(gained) < _NOISE] = 0.0

@@ -31,6 +31,7 @@ def plan_storage(episode: Episode, *, trade: bool) -> tuple[FloatArray, float, s
     if trade:
         _limit_reverse_flow(program, flows)
         _add_trade(program, episode, flows)
+        _add_feeders(program, episode, storage)
     values, objective, status = program.solve()
     stored = np.zeros((episode.shape[0] + 1, episode.shape[1]))
     stored[0] = episode.stored_at_start
@@ -180,6 +181,42 @@ def _add_trade(program: SparseProgram, episode: Episode, flows: _Flows) -> None:
         program.at_most.put(row[is_forward], flows.along[is_forward], -1.0)
         program.at_most.put(row[is_forward], flows.against[is_forward], 1.0)
         program.at_most.put(row[flows.can_turn], flows.reverse[flows.can_turn], -1.0)
+
+
+def _add_feeders(program: SparseProgram, episode: Episode, storage: _Storage) -> None:
+    """What flows over the heads of feeders beyond their limits costs something, whether it is cut or charged.
+
+    Who is shed a kWh saves its retail price at most, which leaves the rest of its value; who is curtailed one loses its
+    feed-in price at least. Losses cost nothing here, which is less than they do.
+    """
+    if episode.network is None:
+        return
+    network, feeders = episode.network, episode.network.feeders
+    flow = feeders.add_up(episode.net_load)
+    for limit, sign in ((feeders.import_limit, 1.0), (feeders.export_limit, -1.0)):
+        limited = np.flatnonzero(np.isfinite(limit))
+        if network.rule.charges:
+            cost = np.full((len(flow), limited.size), network.scarcity_price)
+        elif sign > 0.0:
+            dearest = [episode.retail_price[:, feeders.feeder == number].max(axis=1) for number in limited]
+            cost = network.value_of_lost_load - _stacked(dearest, len(flow))
+        else:
+            lowest = [episode.feed_in_price[:, feeders.feeder == number].min(axis=1) for number in limited]
+            cost = _stacked(lowest, len(flow))
+        beyond = program.variables(cost.shape, cost)
+        rows = program.at_most.new(limit[limited] / network.units_per_kwh - sign * flow[:, limited])
+        program.at_most.put(rows, beyond, -1.0)
+        place = np.full(feeders.num_feeders, -1)
+        place[limited] = np.arange(limited.size)
+        place_of_owner = place[feeders.feeder[storage.owners]]
+        hangs_on_one = place_of_owner >= 0
+        rows_of_owners = rows[:, place_of_owner[hangs_on_one]]
+        program.at_most.put(rows_of_owners, storage.charge[:, hangs_on_one], sign)
+        program.at_most.put(rows_of_owners, storage.discharge[:, hangs_on_one], -sign)
+
+
+def _stacked(columns: list[FloatArray], length: int) -> FloatArray:
+    return np.stack(columns, axis=1) if columns else np.zeros((length, 0))
 
 
 def _classes(price: FloatArray) -> tuple[IntArray, FloatArray, AnyArray]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from p2p_market.devices.battery import Batteries
 from p2p_market.errors import DataError, is_number
+from p2p_market.network import Network
 from p2p_market.types import BoolArray, FloatArray
 
 
@@ -29,6 +30,8 @@ class Episode:
         ``(N,)`` or one number [$/kWh]: what charge that is missing at the end costs, before the losses of a round trip.
     network_fee
         [$/kWh] on energy that households trade with each other.
+    network
+        Feeders and lines that the street hangs on; net loads are whole units of its energy grid then.
     start
         ``(N,)`` [kWh] stored before the first interval; by default the batteries' own initial charge. What is missing
         at the end is always counted against that initial charge.
@@ -47,6 +50,7 @@ class Episode:
     off_peak_price: FloatArray
     network_fee: float = 0.0
     start: FloatArray | None = None
+    network: Network | None = None
 
     def __post_init__(self) -> None:
         net_load = _numbers("net_load", self.net_load)

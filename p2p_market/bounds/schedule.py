@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,11 +22,15 @@ class CommunityCost:
     missing_charge: (
         float  # charge missing at the end against the start, at the off-peak price with a round trip's losses
     )
+    shed: float = 0.0  # value of load that feeder limits left unserved
+    scarcity: float = 0.0  # to the network, for energy beyond feeder limits
+    losses: float = 0.0  # to the grid, for what lines lose of the energy traded
 
     @property
     def total(self) -> float:
         """The community cost [$]."""
-        return self.grid_import - self.grid_export + self.network + self.wear + self.missing_charge
+        of_network = self.network + self.shed + self.scarcity + self.losses
+        return self.grid_import - self.grid_export + of_network + self.wear + self.missing_charge
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +43,15 @@ class Schedule:
     charge: FloatArray  # (T, N) [kWh] on the AC side
     discharge: FloatArray  # (T, N) [kWh] on the AC side
     stored: FloatArray  # (T + 1, N) [kWh] before the first interval and after each
-    net_load: FloatArray  # (T, N) [kWh] with the batteries
+    net_load: FloatArray  # (T, N) [kWh] with the batteries, as feeder limits leave it
     bought: FloatArray  # (T, N) [kWh] from neighbours
     sold: FloatArray  # (T, N) [kWh] to neighbours
     grid_import: FloatArray  # (T, N) [kWh]
     grid_export: FloatArray  # (T, N) [kWh]
     cost: CommunityCost
-    household_cost: FloatArray  # (N,) [$] to grid, for wear and missing charge; what neighbours pay each other left out
+    household_cost: (
+        FloatArray  # (N,) [$] for all that `cost` counts, but the network fee; neighbours' payments left out
+    )
     objective: float  # [$] optimum of the linear program, nothing costs less; nan where none was solved for the whole
     status: str  # what the solver said, or how the schedule came about
 
@@ -81,6 +87,9 @@ def price_energy(
         As of `Schedule`.
     """
     net_load = episode.net_load + charge - discharge
+    limited = None if episode.network is None else episode.network.limit(net_load)
+    if limited is not None:
+        net_load = limited.net_load
     need, spare = np.maximum(net_load, 0.0), np.maximum(-net_load, 0.0)
     bought, sold = np.zeros_like(need), np.zeros_like(need)
     if trade:
@@ -97,6 +106,16 @@ def price_energy(
         wear=float(wear.sum()),
         missing_charge=float(missing.sum()),
     )
+    household_cost = paid - earned + wear + missing
+    if episode.network is not None and limited is not None:
+        outcome = episode.network.settle(limited, bought - sold, episode.retail_price)
+        cost = replace(
+            cost,
+            shed=float(limited.shed_cost.sum()),
+            scarcity=float(limited.scarcity_payment.sum()),
+            losses=float(outcome.loss_payment.sum()),
+        )
+        household_cost = household_cost + (limited.shed_cost + outcome.payment).sum(axis=0)
     return Schedule(
         charge=charge,
         discharge=discharge,
@@ -107,7 +126,7 @@ def price_energy(
         grid_import=grid_import,
         grid_export=grid_export,
         cost=cost,
-        household_cost=paid - earned + wear + missing,
+        household_cost=household_cost,
         objective=objective,
         status=status,
     )

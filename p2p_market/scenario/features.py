@@ -17,6 +17,7 @@ from p2p_market.types import Float32Array, FloatArray
 if TYPE_CHECKING:
     from p2p_market.data.calendar import Calendar
     from p2p_market.model import MarketState
+    from p2p_market.network import Network
     from p2p_market.scenario.forecasts import Forecaster
     from p2p_market.tariffs import TariffSchedule
 
@@ -37,6 +38,8 @@ class ObservationScales:
         The street's devices by kind.
     tariffs, forecaster
         What forecasts are read from, where there are any.
+    network
+        Feeders and their limits, where there are any.
     """
 
     energy: float
@@ -45,6 +48,7 @@ class ObservationScales:
     devices: Mapping[str, Device] = field(default_factory=dict)
     tariffs: TariffSchedule | None = None
     forecaster: Forecaster | None = None
+    network: Network | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Feature:
         Whether the state has to keep the last interval's book for it.
     of_prosumers
         Whether it is about PV, so that it is 0 for consumers.
+    of_network
+        Whether it is about the own feeder; presets see it on streets with a network.
     """
 
     read: Callable[[MarketState, ObservationScales], FloatArray | Float32Array]
@@ -84,6 +90,7 @@ class Feature:
     device: str | None = None
     reads_book: bool = False
     of_prosumers: bool = False
+    of_network: bool = False
 
     @property
     def is_common(self) -> bool:
@@ -136,6 +143,24 @@ def _book(state: MarketState, scales: ObservationScales) -> FloatArray | Float32
     seen[:, 2] = seen[:, 1] - seen[:, 0]
     seen[:, 3:] = state.book[:, 2:] / (scales.energy * state.net_load.shape[1])
     return seen
+
+
+def _feeder_load(state: MarketState, scales: ObservationScales) -> FloatArray:
+    assert scales.network is not None  # noqa: S101 - only streets with a network have such a feature
+    assert state.feeder_flow is not None  # noqa: S101 - the same
+    return scales.network.relative_flow(state.feeder_flow)
+
+
+@dataclass(frozen=True)
+class _FeederLimit:
+    """Import or export limit of the own feeder, a household on it."""
+
+    direction: Literal["import", "export"]
+
+    def __call__(self, state: MarketState, scales: ObservationScales) -> FloatArray:
+        assert scales.network is not None  # noqa: S101 - only streets with a network have such a feature
+        relative = scales.network.limit_a_household(self.direction) / scales.energy
+        return np.broadcast_to(np.minimum(relative, 1.0), state.net_load.shape)
 
 
 @dataclass(frozen=True)
@@ -209,6 +234,19 @@ def book_features() -> dict[str, Feature]:
                 f"energy a household of the last {side}s at {round(100 * position)} % of the band or {words}",
             )
     return features
+
+
+def _feeder_limit(direction: Literal["import", "export"]) -> Feature:
+    return Feature(
+        _FeederLimit(direction),
+        0.0,
+        1.0,
+        _REFERENCE_POWER,
+        "own",
+        f"{direction} limit of the own feeder over the households on it, 1 if that is more or there is none",
+        can_exceed=False,
+        of_network=True,
+    )
 
 
 def forecast_features(horizon: int) -> dict[str, Feature]:
@@ -323,6 +361,19 @@ FEATURES: Registry[Feature] = Registry(
         )
         for kind, entry in DEVICES.items()
         for name, feature in entry.features.items()
+    }
+    | {
+        "feeder_load": Feature(
+            _feeder_load,
+            -2.0,
+            2.0,
+            "limit of the feeder",
+            "own",
+            "what flowed into the own feeder in the last interval, < 0 out of it, 0 without a limit",
+            of_network=True,
+        ),
+        "feeder_import_limit": _feeder_limit("import"),
+        "feeder_export_limit": _feeder_limit("export"),
     },
 )
 

@@ -72,6 +72,8 @@ class Observer:
         Kinds of devices on the street.
     horizon
         Intervals that forecasts reach ahead; 0: there are none.
+    has_network
+        Whether the street hangs on feeders; presets go with their features then.
 
     Raises
     ------
@@ -80,21 +82,32 @@ class Observer:
         that nobody has.
     """
 
-    def __init__(self, features: str | Sequence[str], devices: Collection[str] = (), horizon: int = 0) -> None:
+    def __init__(
+        self,
+        features: str | Sequence[str],
+        devices: Collection[str] = (),
+        horizon: int = 0,
+        *,
+        has_network: bool = False,
+    ) -> None:
         forecasts = forecast_features(horizon)
         if isinstance(features, str):
             if features not in PRESETS and features in FEATURES:
                 raise ConfigError(
                     f"observation {features!r} is a feature, not a preset; write it as a list: [{features}]"
                 )
-            of_devices = (name for name, feature in FEATURES.items() if feature.device in devices)
+            of_street = (
+                name
+                for name, feature in FEATURES.items()
+                if feature.device in devices or (feature.of_network and has_network)
+            )
             preset = PRESETS[features]
             if preset.forecasts == "needed" and not forecasts:
                 raise ConfigError(
                     f"observation preset {features!r} shows forecasts, and there are none; set scenario.forecast, e.g. "
                     "{kind: persistence, horizon: 4}"
                 )
-            names = (*preset.features, *of_devices, *(() if preset.forecasts == "never" else forecasts))
+            names = (*preset.features, *of_street, *(() if preset.forecasts == "never" else forecasts))
         else:
             names = tuple(features)
             for name in names:
@@ -111,6 +124,11 @@ class Observer:
                 raise ConfigError(
                     f"observation feature {name!r} is about a {feature.device}, and nobody on this street has one; "
                     f"give the street some (devices.{feature.device}), or leave the feature out"
+                )
+            if feature.of_network and not has_network:
+                raise ConfigError(
+                    f"observation feature {name!r} is about the own feeder, and the street has no network; give it one "
+                    "(network.feeders), or leave the feature out"
                 )
         self.reads_book = any(feature.reads_book for feature in self.features)
         self.low = np.array([feature.low for feature in self.features], dtype=np.float32)

@@ -15,6 +15,7 @@ from p2p_market.devices.base import Device, DeviceInterval
 from p2p_market.devices.controlled_load import ControlledLoads
 from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError
+from p2p_market.network.network import Network
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
 from p2p_market.scenario.features import ObservationScales, calendar_table
 from p2p_market.scenario.forecasts import Forecaster, ForecastRule
@@ -111,6 +112,8 @@ class AuctionScenario:
         Whether households bid before the interval, on a forecast of their own meter in place of its reading.
     max_quote_ratio
         How many times what it has to trade a household may offer.
+    network
+        Feeders and lines; ``None``: nothing limits what flows, and nothing is lost.
     homogeneous
         Whether all agents of the dict environment have the same spaces, or each those of what it has.
 
@@ -137,6 +140,7 @@ class AuctionScenario:
         forecast: ForecastRule | None = None,
         bids_ahead: bool = False,
         max_quote_ratio: float = 1.0,
+        network: Network | None = None,
         homogeneous: bool = True,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
@@ -147,7 +151,13 @@ class AuctionScenario:
         self.calendar = container.calendar
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.forecast = forecast
-        self.observer = Observer(observation, self.fleet.devices, 0 if forecast is None else forecast.horizon)
+        self.network = network
+        self.observer = Observer(
+            observation,
+            self.fleet.devices,
+            0 if forecast is None else forecast.horizon,
+            has_network=network is not None,
+        )
         street_map = ACTION_MAPS[action].on_street(self.fleet.devices)
         self.action_map: ActionMap = street_map.with_levels(action, action_levels).with_quotes(action, max_quote_ratio)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
@@ -171,6 +181,7 @@ class AuctionScenario:
             devices=self.fleet.devices,
             tariffs=tariffs,
             forecaster=forecaster,
+            network=network,
         )
         units_per_kwh = round(1.0 / energy_unit)
         if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:

@@ -51,6 +51,7 @@ STREETS: list[Any] = [
             pytest.mark.filterwarnings("ignore:Observations are different shapes"),
         ],
     ),
+    pytest.param({"network": {"feeders": 2, "import_limit_kw": 1.0, "export_limit_kw": 0.5}}, id="feeder limits"),
     pytest.param({"mechanism": "continuous", "rounds": 3, "action": "price_concession"}, id="bidding rounds"),
 ]
 

@@ -15,11 +15,18 @@ from p2p_market.scenario.observations import Observer
 from p2p_market.scenario.order_book import empty_book, published_book
 
 REFERENCE_KW = 2.0  # small, so that some values are clipped
-BATTERIES = {
+STREET = {
     "devices": {
         "battery": {"share": 0.6, "owners": "all", "capacity_kwh": 6.0, "power_kw": 3.0},
         "pv_curtailment": {},
-    }
+    },
+    "network": {
+        "feeders": 2,
+        "import_limit_kw": [2.0, 30.0],
+        "rule": "scarcity_price",
+        "export_limit_kw": 1.0,
+        "scarcity_price_dollars_per_kwh": 1.0,
+    },
 }
 # what needs a record of its own has a test of its own
 NAMES = [name for name, feature in FEATURES.items() if feature.device != "controlled_load"]
@@ -66,7 +73,23 @@ def expected(name: str, env, market: int, slot: int, last) -> float:  # type: ig
         "can_curtail_pv": float(can_curtail),
         "band_low": scenario.tariffs.feed_in[row].min() / top,
         "band_high": scenario.tariffs.retail[row].max() / top,
+        **of_feeder(scenario.network, market, slot, last, energy),
     }[name]
+
+
+def of_feeder(network, market: int, slot: int, last, energy: float) -> dict[str, float]:  # type: ignore[no-untyped-def]  # the same
+    """Features of a household's feeder, whose limits are those of the street below."""
+    if network is None:
+        return {}
+    own = network.feeders.feeder[slot]
+    on_it = network.feeders.feeder == own
+    most_in, most_out = [1.0, 15.0][own], 0.5  # [kWh] in half an hour
+    flow = 0.0 if last is None else float(last.before.net_load[market, on_it].sum())
+    return {
+        "feeder_load": flow / (most_in if flow > 0 else most_out),
+        "feeder_import_limit": min(most_in / on_it.sum() / energy, 1.0),
+        "feeder_export_limit": min(most_out / on_it.sum() / energy, 1.0),
+    }
 
 
 def of_book(name: str, last, market: int, top: float, energy: float) -> float:  # type: ignore[no-untyped-def]  # the same
@@ -94,7 +117,7 @@ def test_every_feature_says_what_it_is_called() -> None:
         2,
         5,
         homes(12, 4),
-        overrides=BATTERIES
+        overrides=STREET
         | {
             "observation": names,
             "action": "price_quantity_storage",
@@ -123,7 +146,7 @@ def test_every_feature_says_what_it_is_called() -> None:
 def test_a_feature_reads_the_same_wherever_it_stands_and_whatever_stands_beside_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = rng.permutation(NAMES)[: rng.integers(1, len(FEATURES) + 1)].tolist()
-    overrides = BATTERIES | {"reference_power_kw": REFERENCE_KW, "plan": {"flat": 0.4, "origin_time_of_use": 0.6}}
+    overrides = STREET | {"reference_power_kw": REFERENCE_KW, "plan": {"flat": 0.4, "origin_time_of_use": 0.6}}
     everything, some = (
         street_vector_env(2, 5, overrides=overrides | {"observation": listed}) for listed in (NAMES, names)
     )
