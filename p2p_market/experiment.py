@@ -12,6 +12,7 @@ from p2p_market.auction.depth import Transactions
 from p2p_market.build import build_controller
 from p2p_market.config import Config
 from p2p_market.config_loading import ConfigSource, load_config
+from p2p_market.controller import AuctionController
 from p2p_market.data.calendar import Calendar
 from p2p_market.data_loading import load_data
 from p2p_market.errors import DataError
@@ -86,13 +87,7 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     )
     if config.run.bounds:
         check_bounds(controller, horizon)
-    recorder = Recorder(
-        horizon,
-        *controller.get_size(),
-        controller.model.scenario.fleet.devices,
-        settles_imbalance=controller.operator.imbalance is not None,
-        network=controller.model.scenario.network,
-    )
+    recorder = make_recorder(controller)
     trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
     controller.reset(seed=config.seed)
     for interval in range(horizon):
@@ -106,6 +101,17 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     intervals, households, pairs = frames_of(controller, recorder, gains, trades)
     bounds = bound_figures(controller, recorder) if config.run.bounds else None
     return RunResults(config, summarise(controller, recorder, gains, bounds), intervals, households, pairs)
+
+
+def make_recorder(controller: AuctionController) -> Recorder:
+    """Make an empty record of an episode of a controller, with columns for all that its street has."""
+    return Recorder(
+        controller.horizon,
+        *controller.get_size(),
+        controller.model.scenario.fleet.devices,
+        settles_imbalance=controller.operator.imbalance is not None,
+        network=controller.model.scenario.network,
+    )
 
 
 def _span(config: Config, calendar: Calendar) -> tuple[np.datetime64, int]:

@@ -13,6 +13,7 @@ from p2p_market.config_loading import load_config
 from p2p_market.controller import AuctionController
 from p2p_market.errors import ActionError, ConfigError
 from p2p_market.evaluation.asking import PolicyLike, as_batch_policy, is_scripted
+from p2p_market.experiment import make_recorder
 from p2p_market.recorder import Recorder
 from p2p_market.types import AnyArray, FloatArray
 from p2p_market.vector_env import AuctionVectorEnv
@@ -62,12 +63,7 @@ def play(
         controller = env.controller
         step = _steps_of(env, policy, name=name, per_agent=per_agent, seed=seed)
     start = controller.model.scenario.calendar.start[controller.state.row]
-    recorder = Recorder(
-        controller.horizon,
-        *controller.get_size(),
-        controller.model.scenario.fleet.devices,
-        settles_imbalance=controller.operator.imbalance is not None,
-    )
+    recorder = make_recorder(controller)
     reward = np.zeros(controller.get_size())
     for number in range(controller.horizon):
         step(number)
