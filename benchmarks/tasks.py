@@ -53,7 +53,10 @@ def scores(name: str, episodes: int | None = None) -> str:
     header = [*HEADER, *(["value captured"] if is_storage else [])]
     lines = ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
     for policy, rule in players:
-        results = p2p_market.evaluate(policy, name, storage=rule, exploitability=True, episodes=episodes, name="player")
+        results = p2p_market.evaluate(policy, name, storage=rule, episodes=episodes, name="player")
+        alone = p2p_market.evaluate(
+            policy, name, storage=rule, episodes=episodes, references=False, bounds=False, exploitability=True
+        )
         row = results.summary.row(0, named=True)
         label = f"`{policy}`" if rule in (None, "idle") else f"`{policy}` + `{rule}`"
         difference = "0"
@@ -66,7 +69,7 @@ def scores(name: str, episodes: int | None = None) -> str:
             f"{100 * row['saving_dollars']:.1f}",
             difference,
             "" if row["price_dollars_per_kwh"] is None else f"{100 * row['price_dollars_per_kwh']:.1f}",
-            f"{100 * row['exploitability_dollars']:.2f}",
+            f"{100 * alone.summary['exploitability_dollars'][0]:.2f}",
             *([f"{100 * row['value_captured']:.1f} %"] if is_storage else []),
         ]
         lines.append("| " + " | ".join(cells) + " |")
