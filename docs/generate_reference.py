@@ -302,11 +302,18 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _section(model: type[BaseModel]) -> str:
-    rows = [
-        [f"`{name}`", _default(field), field.description or "where the data comes from"]
-        for name, field in model.model_fields.items()
-    ]
-    return table(["key", "default", "meaning"], rows)
+    return table(["key", "default", "meaning"], _rows(model, ""))
+
+
+def _rows(model: type[BaseModel], prefix: str) -> list[list[str]]:
+    """A row a key, and below a key that holds a section, the keys of that."""
+    rows = []
+    for name, field in model.model_fields.items():
+        rows.append([f"`{prefix}{name}`", _default(field), field.description or "where the data comes from"])
+        for part in get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                rows += _rows(part, f"{prefix}{name}.")
+    return rows
 
 
 def _default(field: FieldInfo) -> str:
@@ -343,6 +350,7 @@ def reference() -> str:
         "Devices": others("devices"),
         "Feeder rules": others("feeder_rules"),
         "Tariff plans": others("tariffs"),
+        "Feeders": others("feeders"),
         "Configuration keys": keys(),
     }
     return _HEADER + "".join(f"\n## {title}\n\n{text}" for title, text in sections.items())

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import importlib
 import json
-import os
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -16,8 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from p2p_market.config_base import Section, registered
+from p2p_market.config_base import PathText, Section, registered
 from p2p_market.config_network import NetworkSection
+from p2p_market.config_power_flow import PowerFlowSection
 from p2p_market.data.calendar import to_minute
 from p2p_market.data.selection import expand_pool
 from p2p_market.errors import DataError, P2PMarketError
@@ -50,11 +50,6 @@ def _pool_that_can_be(pool: tuple[str, ...]) -> tuple[str, ...]:
     return pool
 
 
-def _path_as_text(value: Any) -> Any:
-    """Take a path object as the text that it would be in a file."""
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
 def _number_as_text(value: Any) -> Any:
     """Take a customer's number as its name."""
     return str(value) if type(value) is int else value
@@ -71,7 +66,6 @@ Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Fi
 FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
 Day: TypeAlias = Annotated[dt.date, BeforeValidator(_local_time)]
 Moment: TypeAlias = Annotated[dt.date | dt.datetime, BeforeValidator(_local_time)]
-PathText: TypeAlias = Annotated[str, BeforeValidator(_path_as_text)]
 Customers: TypeAlias = Annotated[tuple[Annotated[str, BeforeValidator(_number_as_text)], ...], Field(min_length=1)]
 Pool: TypeAlias = Annotated[
     tuple[Annotated[str, BeforeValidator(_number_as_text)], ...],
@@ -396,6 +390,19 @@ class RunSection(Section):
     bounds: bool = Field(
         False, description="work out the least cost too, together and everybody alone; needs the extra bounds"
     )
+    power_flow: PowerFlowSection | None = Field(
+        None,
+        description="check voltages and loadings on a feeder; true, or a mapping of the keys below; null: not; "
+        "needs the extra power-flow",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _power_flow_by_a_word(cls, values: Any) -> Any:
+        """``true`` is a check with the defaults, ``false`` none."""
+        if isinstance(values, dict) and isinstance(values.get("power_flow"), bool):
+            return values | {"power_flow": {} if values["power_flow"] else None}
+        return values
 
 
 class Config(Section):

@@ -21,6 +21,7 @@ from p2p_market.output import check_output
 from p2p_market.recorder import Recorder
 from p2p_market.results import RUN_FOLDER, RunResults, frames_of, summarise
 from p2p_market.run_bounds import bound_figures, check_bounds
+from p2p_market.run_power_flow import prepare_power_flow, run_power_flow
 
 Progress = Callable[[int, int], None]
 
@@ -56,7 +57,7 @@ def run(
     ConfigError, DataError, UnknownNameError
         For anything wrong with configuration or data; nothing is written then.
     MissingExtraError
-        If ``run.bounds`` is asked for without scipy.
+        If ``run.bounds`` is asked for without scipy, or ``run.power_flow`` without power-grid-model.
 
     Examples
     --------
@@ -87,6 +88,7 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     )
     if config.run.bounds:
         check_bounds(controller, horizon)
+    feeder = prepare_power_flow(config)
     recorder = make_recorder(controller)
     trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
     controller.reset(seed=config.seed)
@@ -100,7 +102,11 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     gains = gains_from_trade(recorder)
     intervals, households, pairs = frames_of(controller, recorder, gains, trades)
     bounds = bound_figures(controller, recorder) if config.run.bounds else None
-    return RunResults(config, summarise(controller, recorder, gains, bounds), intervals, households, pairs)
+    figures = summarise(controller, recorder, gains, bounds)
+    if feeder is None:
+        return RunResults(config, figures, intervals, households, pairs)
+    flow = run_power_flow(config, controller, recorder, feeder)
+    return RunResults(config, figures | flow.figures, intervals, flow.with_voltages(households), pairs, flow.frames)
 
 
 def make_recorder(controller: AuctionController) -> Recorder:

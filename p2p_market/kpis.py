@@ -18,10 +18,14 @@ GROUPS = {
     "imbalance": "With `market.settlement: imbalance`.",
     "network": "With the section `network`, see [the network](network.md).",
     "bounds": "With `run.bounds: true`, see [the bounds](storage.md#the-bounds).",
+    "power flow": (
+        "With `run.power_flow`, over all intervals and markets; see [the power flow](power-flow.md). An interval "
+        "without a solution counts as outside the limits and as overloaded."
+    ),
 }
 """Groups of key figures, with a sentence on when they are there."""
 
-_UNITS = {"_dollars_per_kwh": "$/kWh", "_dollars": "$", "_kwh": "kWh", "_kw": "kW"}
+_UNITS = {"_dollars_per_kwh": "$/kWh", "_dollars": "$", "_kwh": "kWh", "_kw": "kW", "_pu": "p.u.", "_percent": "%"}
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,19 @@ _BOUNDS = {
     "where nothing can be saved",
 }
 
+_POWER_FLOW = {
+    "voltage_lowest_pu": "lowest voltage of a household, in parts of the nominal voltage",
+    "voltage_highest_pu": "highest voltage of a household",
+    "voltage_outside_share": "share of intervals in which a household's voltage is outside the limits",
+    "voltage_outside_household_share": "share of household-intervals with a voltage outside the limits",
+    "line_loading_highest_percent": "highest current of a line, in percent of its rating",
+    "transformer_loading_highest_percent": "highest apparent power of the transformer, in percent of its rating",
+    "overloaded_share": "share of intervals in which a line or the transformer carries more than its rating",
+    "feeder_losses_kwh": "losses of lines and transformer; no part of any bill",
+    "feeder_losses_share": "those over the energy that enters the feeder, from the grid and from connections that give",
+    "unsolved_share": "share of intervals without a solution",
+}
+
 
 def _grouped(group: str, meanings: dict[str, str]) -> dict[str, KeyFigure]:
     return {name: KeyFigure(group, meaning) for name, meaning in meanings.items()}
@@ -135,6 +152,7 @@ KPIS: Registry[KeyFigure] = Registry(
     | _grouped("devices", {name: text for kind in DEVICES.values() for name, text in kind.key_figures.items()})
     | _grouped("imbalance", _IMBALANCE)
     | _grouped("network", _NETWORK)
-    | _grouped("bounds", _BOUNDS),
+    | _grouped("bounds", _BOUNDS)
+    | _grouped("power flow", _POWER_FLOW),
 )
 """Every key figure that a run can have, by name."""

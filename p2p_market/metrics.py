@@ -220,4 +220,28 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
         ("Mean price", "-" if np.isnan(price) else f"{100.0 * price:.2f} c/kWh"),
         ("Allocative efficiency", share(figures["allocative_efficiency"])),
         ("Operator surplus", money(figures["operator_surplus_dollars"])),
+        *_of_power_flow(figures),
+    ]
+
+
+def _of_power_flow(figures: Mapping[str, float]) -> list[tuple[str, str]]:
+    if "voltage_lowest_pu" not in figures:
+        return []
+
+    def number(name: str, decimals: int) -> str:
+        return "-" if np.isnan(figures[name]) else f"{figures[name]:,.{decimals}f}"
+
+    def share(name: str) -> str:
+        return "-" if np.isnan(figures[name]) else f"{100.0 * figures[name]:.1f} %"
+
+    lowest, highest = number("voltage_lowest_pu", 3), number("voltage_highest_pu", 3)
+    line, transformer = number("line_loading_highest_percent", 0), number("transformer_loading_highest_percent", 0)
+    unsolved = [("Intervals without a power flow", share("unsolved_share"))] if figures["unsolved_share"] > 0.0 else []
+    return [
+        ("Voltage: lowest, highest", f"{lowest}, {highest} p.u."),
+        ("Intervals with a voltage outside the limits", share("voltage_outside_share")),
+        ("Highest loading: line, transformer", f"{line} %, {transformer} %"),
+        ("Intervals with an overload", share("overloaded_share")),
+        *unsolved,
+        ("Losses of the feeder", f"{number('feeder_losses_kwh', 1)} kWh ({share('feeder_losses_share')})"),
     ]
