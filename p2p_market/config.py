@@ -77,6 +77,12 @@ Pool: TypeAlias = Annotated[
 MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
 
 
+_INCLUDE_CONTROLLED_LOAD = (
+    "add the controlled load (CL) to the demand; no matter with devices.controlled_load, which takes it out of "
+    "everybody's demand: it is the device's then"
+)
+
+
 class SyntheticData(Section):
     """Households from the seeded generator; needs no download."""
 
@@ -88,7 +94,7 @@ class SyntheticData(Section):
     seed: int = Field(0, ge=0, description="seed of the generator")
     pv_share: Share = Field(0.6, description="share of homes with PV")
     controlled_load_share: Share = Field(0.46, description="share of homes with a controlled hot-water circuit")
-    include_controlled_load: bool = Field(False, description="add the controlled load to the demand")
+    include_controlled_load: bool = Field(False, description=_INCLUDE_CONTROLLED_LOAD)
 
 
 class AusgridData(Section):
@@ -102,7 +108,7 @@ class AusgridData(Section):
     start: Day | None = Field(None, description="first day to load")
     end: Day | None = Field(None, description="first day not to load")
     months: Months | None = Field(None, description="months to load, 1 to 12")
-    include_controlled_load: bool = Field(False, description="add the controlled load (CL) to the demand")
+    include_controlled_load: bool = Field(False, description=_INCLUDE_CONTROLLED_LOAD)
     missing: MissingPolicy = Field("error", description="what to do about missing intervals")
     clock_changes: Literal["recorded", "repair"] = Field("recorded", description="the two odd half hours of such a day")
     cache: bool = Field(True, description="keep a parsed copy in the user's cache folder")

@@ -14,7 +14,7 @@ GROUPS = {
         "a meaning (no value where it has none in any). $x_i$ is what household $i$ saved over the run, losses counted "
         "as 0 but for the quality of experience."
     ),
-    "devices": "On a street with devices, those of each kind that is there; see [the environment](environment.md).",
+    "devices": "On a street with devices, those of each kind that is there; see [devices](devices.md).",
     "imbalance": "With `market.settlement: imbalance`.",
     "network": "With the section `network`, see [the network](network.md).",
     "bounds": "With `run.bounds: true`, see [the bounds](storage.md#the-bounds).",
@@ -63,7 +63,9 @@ _COMMUNITY = {
     "saving_worst_dollars": "the same of the household that saved least",
     "saving_best_dollars": "the same of the household that saved most",
     "share_better_off": "share of households that saved something",
-    "self_sufficiency": "share of the demand that was served and did not come from the grid",
+    "self_sufficiency": r"$1 - (\text{grid import} + \text{load shed}) / (\text{demand} + \sum_l e_l)$: share of the "
+    "consumption that was served and did not come from the grid; $e_l$ is what a device that is a load took, less what "
+    "it gave back",
     "self_consumption": "share of the PV generation that stayed on the street",
     "peak_import_kw": "largest power bought from the grid in an interval, summed over households: what neighbours do "
     "not trade with each other is import of one and export of the other",
@@ -98,6 +100,8 @@ _DEVICES = {
     "flexibility_gain_dollars": "`grid_only_cost_dollars` less what the dispatch costs with the grid alone, and less "
     "device cost",
     "device_cost_dollars": "wear, missed comfort, and what is owed at the end",
+    "unmet_energy_kwh": r"$\sum_l \sum_t m_{l,t}$, $m_{l,t}$ being what device $l$ still lacked at its deadline $t$, "
+    "the end of a window or a departure; where devices have deadlines",
 }
 
 _IMBALANCE = {

@@ -6,6 +6,7 @@ import runpy
 import subprocess
 import sys
 import warnings
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,20 @@ def test_tables_of_tasks_are_up_to_date() -> None:
     with_tasks = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))["with_tasks"]
     for page in (ROOT / "README.md", ROOT / "docs" / "tasks.md"):
         assert page.read_text(encoding="utf-8") == with_tasks(page), "run: python docs/generate_reference.py"
+
+
+def test_tables_of_devices_are_up_to_date_and_complete() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))
+    page = ROOT / "docs" / "devices.md"
+    text = page.read_text(encoding="utf-8")
+    assert text == made["with_devices"](page), "run: python docs/generate_reference.py"
+    for kind, entry in DEVICES.items():
+        tables = text.split(f"<!-- {kind}: begin -->\n")[1].split(f"<!-- {kind}: end -->\n")[0]
+        named = re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE)
+        assert named == [*(field.name for field in fields(entry.design)), *entry.features, *entry.key_figures]
+        for stated in (entry.component, entry.default, entry.cost):
+            assert stated in tables
+    assert re.findall(r"^<!-- (\w+): begin -->$", text, re.MULTILINE) == list(DEVICES)
 
 
 def test_tables_of_promises_are_up_to_date() -> None:
