@@ -20,6 +20,12 @@ ALGORITHMS = {
 class TrainSection(Section):
     """What the command ``train`` does."""
 
+    task: str | None = Field(
+        None, description="a task, whose splits train and validation are played; null: the street of this configuration"
+    )
+    overrides: dict[str, Any] = Field(
+        default_factory=dict, description="changes of the task, by dotted key, e.g. {reward.name: community_saving}"
+    )
     backend: Literal["benchmarl", "sb3"] = Field("benchmarl", description="BenchMARL on TorchRL, or Stable-Baselines3")
     algorithm: str = Field("ippo", description="algorithm of the backend; all learners of a group share parameters")
     seed: int = Field(0, ge=0, description="of networks, exploration and episodes")
@@ -41,6 +47,12 @@ class TrainSection(Section):
     options: dict[str, Any] = Field(
         default_factory=dict, description="further settings of the algorithm, by the backend's own names"
     )
+
+    @model_validator(mode="after")
+    def _overrides_of_a_task(self) -> TrainSection:
+        if self.overrides and self.task is None:
+            raise ValueError("overrides change a task, and train.task is null; change the configuration itself")
+        return self
 
     @model_validator(mode="after")
     def _algorithm_of_the_backend(self) -> TrainSection:

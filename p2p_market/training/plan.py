@@ -13,7 +13,9 @@ from p2p_market.controller import AuctionController
 from p2p_market.errors import ConfigError
 from p2p_market.learned import LearnedPolicy
 from p2p_market.scenario.actions import ACTION_MAPS
+from p2p_market.tasks import find_task
 
+_SPLITS = ("train", "validation")
 CHOOSES = ("iql", "vdn", "qmix")
 """Algorithms that choose among actions."""
 
@@ -54,14 +56,16 @@ class TrainingPlan:
     ----------
     name
         Of the configuration.
-    street
-        The street's configuration, of the split train.
+    street, validation
+        Configuration of the street, and of that on which policies are measured: a task's splits train and validation,
+        or twice the same.
     train
         How to learn.
     """
 
     name: str
     street: Config
+    validation: Config
     train: TrainSection
 
     @classmethod
@@ -70,10 +74,15 @@ class TrainingPlan:
 
         Raises
         ------
+        UnknownNameError
+            For a task that is not there.
         ConfigError
             For an algorithm that does not fit the street's actions, or a street on which nobody learns.
         """
-        train, street = config.train, config
+        train, street, validation = config.train, config, config
+        if train.task is not None:
+            task = find_task(train.task)
+            street, validation = (task.configuration(split, overrides=train.overrides) for split in _SPLITS)
         chosen = ACTION_MAPS[street.scenario.action]
         if train.algorithm in CHOOSES and chosen.levels is None:
             raise ConfigError(
@@ -81,7 +90,7 @@ class TrainingPlan:
                 f"{street.scenario.action!r}, whose actions are numbers in [-1, 1]; choose a discrete map, e.g. "
                 "discrete_price, or another algorithm"
             )
-        plan = cls(config.name, street, train)
+        plan = cls(config.name, street, validation, train)
         if plan.controller.num_learners == 0:
             raise ConfigError("nobody learns on this street (population.learners is 0); there is nothing to train")
         return plan
@@ -129,6 +138,7 @@ class TrainingPlan:
                 "backend": self.train.backend,
                 "seed": self.train.seed,
                 "agent_steps": agent_steps,
+                "task": self.train.task,
                 "street": self.street.digest,
             },
         )

@@ -99,7 +99,7 @@ def _run(
         learner.restore(state["learner"])
         best, seconds, done = state["best"], state["seconds"], state["update"]
     journal = Journal(folder, done)
-    validate = Validator(plan.street, plan.train.evaluation_episodes)
+    validate = Validator(plan.validation, plan.train.evaluation_episodes)
     began, steps_before = time.perf_counter() - seconds, _last_steps(journal)
     for number in range(done + 1, plan.num_updates + 1):
         update_began = time.perf_counter()

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from p2p_market.errors import ConfigError, MissingExtraError
+from p2p_market.cli import main
+from p2p_market.errors import ConfigError, MissingExtraError, UnknownNameError
+from p2p_market.evaluation import evaluate
 from p2p_market.learned import load_policy
 from p2p_market.training import train
 from p2p_market.training.journal import COLUMNS, read_rows
@@ -126,6 +128,19 @@ def test_folders_that_hold_something_else(tmp_path: Path) -> None:
         train(STREET, output=folder, overrides=overrides, resume=True)
 
 
+def test_a_task_is_learned_on_train_and_measured_by_its_protocol(tmp_path: Path) -> None:
+    settings = {**STREET["train"], "agent_steps": 2 * 4 * 10 * 48, "task": "storage10-v0"}
+    overrides = keys("sb3", "ippo", {})
+    results = train({"name": "mine", "train": settings}, output=tmp_path / "run", overrides=overrides)
+    assert results.best.about["task"] == "storage10-v0"
+    measured = evaluate(results.best, "storage10-v0", references=False, bounds=False, episodes=2)
+    assert measured.summary["player"].to_list() == ["mine"]
+    with pytest.raises(ConfigError, match="trained for other features"):
+        evaluate(results.best, "street10-v0", references=False, bounds=False, episodes=2)
+    command = ["evaluate", str(results.folder), "--task", "storage10-v0", "--split", "validation"]
+    assert main(command) == 0
+
+
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
     overrides = keys("sb3", "ippo", {})
     first = train(STREET, output=tmp_path / "run", overrides=overrides)
@@ -143,6 +158,7 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
             r"'qmix' chooses among actions, and scenario\.action is 'price_quantity_storage'",
         ),
         ({"population.learners": 0}, "nobody learns on this street"),
+        ({"train.overrides": {"seed": 1}}, "overrides change a task, and train.task is null"),
         ({"train.hidden": []}, "hidden"),
         ({"train.agent_steps": 0}, "agent_steps"),
         ({"train.gamma": 1.5}, "gamma"),
@@ -161,6 +177,11 @@ def test_unknown_options_of_algorithms(tmp_path: Path) -> None:
     overrides = keys("sb3", "ippo", {"train.options": {"clip": 0.1}})
     with pytest.raises(ConfigError, match=r"train\.options: .*clip"):
         train(STREET, output=tmp_path / "run", overrides=overrides)
+
+
+def test_an_unknown_task(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="storage10-v0"):
+        train(STREET, output=tmp_path / "run", overrides={"train.task": "storage10-v1"})
 
 
 @pytest.mark.parametrize(("backend", "library"), [("sb3", "stable_baselines3"), ("benchmarl", "benchmarl")])
