@@ -2,25 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.sparse_program import SparseProgram
+from p2p_market.devices.battery import Batteries
 from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
 
+_NOISE = 1e-9  # [kWh] below what the solver can tell from nothing
 
-def plan_storage(episode: Episode, *, trade: bool) -> tuple[FloatArray, float, str]:
-    """Write the program down and solve it.
+
+@dataclass(frozen=True, eq=False)
+class StoragePlan:
+    """What batteries are to store, and what a kWh in them is worth then."""
+
+    stored: FloatArray  # (T + 1, N) [kWh] before the first interval and after each
+    value: FloatArray  # (T, N) [$/kWh] what a kWh more that comes into the battery in an interval saves; 0 without one
+    objective: float  # [$] nothing costs less
+    status: str  # what the solver says of that
+
+    def energy(self, batteries: Batteries) -> FloatArray:
+        """``(T, N)`` [kWh] that batteries take on the AC side to follow it, < 0 give."""
+        gained = self.stored[1:] - self.stored[:-1] * batteries.retention
+        gained[np.abs(gained) < _NOISE] = 0.0
+        return np.where(gained > 0.0, gained / batteries.charge_efficiency, gained * batteries.discharge_efficiency)
+
+
+def plan_storage(episode: Episode, *, trade: bool) -> StoragePlan:
+    """Write the program down and solve it; where it is loose, solve it once more with every battery's direction given.
+
+    The first solution may charge and discharge a battery at once, and households may then buy and sell at once. What
+    remains of that in the second are the directions of its balance; with these given the program is exact, so that the
+    plan costs what it says, and that is never more than the first solution's balance costs.
+
+    Parameters
+    ----------
+    episode
+        Net load, tariffs and batteries.
+    trade
+        Whether neighbours trade.
+
+    Raises
+    ------
+    MissingExtraError
+        Without scipy.
+    SolverError
+        If the solver fails.
+    """
+    bound = _solve(episode, trade=trade)
+    if not trade or episode.has_one_price.all() or not episode.batteries.owners.any():
+        return bound
+    plan = _solve(episode, trade=trade, directions=bound.energy(episode.batteries))
+    return replace(plan, objective=bound.objective, status=bound.status)
+
+
+def _solve(episode: Episode, *, trade: bool, directions: FloatArray | None = None) -> StoragePlan:
+    """Solve once, near the energy ``(T, N)`` [kWh] of ``directions`` where it is given.
 
     Intervals in which only the sum of net loads counts (one tariff, free trade) get one variable, the street's import;
     in the others each household's direction counts.
-
-    Returns
-    -------
-    tuple
-        Stored energy ``(T + 1, N)`` [kWh], the least cost [$], and what the solver says.
     """
     program = SparseProgram()
     owners = np.flatnonzero(episode.batteries.owners)
@@ -29,14 +71,19 @@ def plan_storage(episode: Episode, *, trade: bool) -> tuple[FloatArray, float, s
     _add_pooled_intervals(program, episode, storage, np.flatnonzero(pooled))
     flows = _add_flows(program, episode, storage, np.flatnonzero(~pooled))
     if trade:
-        _limit_reverse_flow(program, flows)
+        if directions is None:
+            _limit_reverse_flow(program, flows)
+        else:
+            _fix_directions(program, flows, directions)
         _add_trade(program, episode, flows)
         _add_feeders(program, episode, storage)
-    values, objective, status = program.solve()
+    solution = program.solve()
     stored = np.zeros((episode.shape[0] + 1, episode.shape[1]))
     stored[0] = episode.stored_at_start
-    stored[1:, owners] = values[storage.stored]
-    return stored, objective, status
+    stored[1:, owners] = solution.values[storage.stored]
+    value = np.zeros(episode.shape)
+    value[:, owners] = -solution.prices[storage.balance]
+    return StoragePlan(stored, value, solution.cost, solution.status)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +94,7 @@ class _Storage:
     charge: IntArray
     discharge: IntArray
     stored: IntArray  # after the interval
+    balance: IntArray  # rows of what is stored
     largest_charge: FloatArray  # (M,) [kWh]
     largest_discharge: FloatArray  # (M,) [kWh]
 
@@ -65,8 +113,8 @@ class _Flows:
     along: IntArray
     against: IntArray
     reverse: IntArray
+    size: FloatArray  # [kWh] |n|
     needs: BoolArray  # forward is buying
-    turned_share: FloatArray  # of what is against, at most so much flows in reverse
     can_turn: BoolArray
     most_along: FloatArray  # [kWh]
     most_against: FloatArray  # [kWh]
@@ -97,7 +145,7 @@ def _add_storage(program: SparseProgram, episode: Episode, owners: IntArray) -> 
     at_end = program.at_most.new(-batteries.initial[owners])
     program.at_most.put(at_end, missing, -1.0)
     program.at_most.put(at_end, stored[-1], -1.0)
-    return _Storage(owners, charge, discharge, stored, largest_charge, largest_discharge)
+    return _Storage(owners, charge, discharge, stored, balance, largest_charge, largest_discharge)
 
 
 def _add_pooled_intervals(program: SparseProgram, episode: Episode, storage: _Storage, intervals: IntArray) -> None:
@@ -137,9 +185,8 @@ def _add_flows(program: SparseProgram, episode: Episode, storage: _Storage, inte
     program.at_most.put(forward, against[can_turn], 1.0)
     program.at_most.put(forward, along[can_turn], -1.0)
     program.at_most.put(forward, reverse[can_turn], -1.0)
-    turned_share = np.where(can_turn, 1.0 - np.abs(load) / np.where(can_turn, most_against, 1.0), 0.0)
     return _Flows(
-        intervals, storage.owners, along, against, reverse, needs, turned_share, can_turn, most_along, most_against
+        intervals, storage.owners, along, against, reverse, np.abs(load), needs, can_turn, most_along, most_against
     )
 
 
@@ -152,11 +199,27 @@ def _limit_reverse_flow(program: SparseProgram, flows: _Flows) -> None:
     can_turn = flows.can_turn
     turned = program.at_most.new(np.zeros(int(can_turn.sum())))
     program.at_most.put(turned, flows.reverse[can_turn], 1.0)
-    program.at_most.put(turned, flows.against[can_turn], -flows.turned_share[can_turn])
+    turned_share = 1.0 - flows.size[can_turn] / flows.most_against[can_turn]
+    program.at_most.put(turned, flows.against[can_turn], -turned_share)
     both = can_turn & (flows.most_along > 0.0)
     one_way = program.at_most.new(np.ones(int(both.sum())))
     program.at_most.put(one_way, flows.along[both], 1.0 / flows.most_along[both])
     program.at_most.put(one_way, flows.against[both], 1.0 / flows.most_against[both])
+
+
+def _fix_directions(program: SparseProgram, flows: _Flows, energy: FloatArray) -> None:
+    """Give each battery the part of its range in which its meter is linear: along, against, or against and turned."""
+    taken = energy[flows.intervals][:, flows.owners]
+    along = np.where(flows.needs, taken, -taken)
+    is_along, turns = along >= 0.0, flows.can_turn & (along < -flows.size - _NOISE)
+    nothing = np.zeros_like(along)
+    program.limit(flows.along, nothing, np.where(is_along, flows.most_along, 0.0))
+    most_against = np.where(turns, flows.most_against, np.minimum(flows.most_against, flows.size))
+    program.limit(flows.against, np.where(turns, flows.size, 0.0), np.where(is_along, 0.0, most_against))
+    can_turn, flag = flows.can_turn, turns[flows.can_turn].astype(np.float64)
+    turned = program.at_most.new(-flag * flows.size[can_turn])  # reverse flow is what is against beyond |n|, or nothing
+    program.at_most.put(turned, flows.reverse[can_turn], 1.0)
+    program.at_most.put(turned, flows.against[can_turn], -flag)
 
 
 def _add_trade(program: SparseProgram, episode: Episode, flows: _Flows) -> None:

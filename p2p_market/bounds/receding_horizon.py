@@ -92,7 +92,7 @@ def receding_horizon(episode: Episode, forecast: ForecastRule, *, trade: bool = 
             feed_in_price=expected[2],
             start=np.clip(stored[interval], 0.0, episode.batteries.capacity),  # of rounding errors
         )
-        plan, _, _ = plan_storage(outlook, trade=trade)
-        energy[interval], stored[interval + 1] = step_towards(episode.batteries, stored[interval], plan[1])
+        plan = plan_storage(outlook, trade=trade)
+        energy[interval], stored[interval + 1] = step_towards(episode.batteries, stored[interval], plan.stored[1])
     charge, discharge = np.maximum(energy, 0.0), np.maximum(-energy, 0.0)
     return price_energy(episode, charge, discharge, stored, trade=trade, status="carried out")
