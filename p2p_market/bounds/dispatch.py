@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from p2p_market.bounds.dispatch_program import plan_storage
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.schedule import Schedule, price_energy
+from p2p_market.bounds.storage_plan import plan_storage
 from p2p_market.devices.battery import Batteries
 from p2p_market.types import FloatArray
 

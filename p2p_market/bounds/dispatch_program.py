@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.sparse_program import SparseProgram
-from p2p_market.devices.battery import Batteries
 from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
 
-_NOISE = 1e-9  # [kWh] below what the solver can tell from nothing
+NOISE = 1e-9  # [kWh] below what the solver can tell from nothing
+_BOTH = 1e-6  # [kWh] of either that make two things at once
 
 
 @dataclass(frozen=True, eq=False)
-class StoragePlan:
-    """What batteries are to store, and what a kWh in them is worth then."""
+class DispatchSolution:
+    """An optimum of the program."""
 
     stored: FloatArray  # (T + 1, N) [kWh] before the first interval and after each
     value: FloatArray  # (T, N) [$/kWh] what a kWh more that comes into the battery in an interval saves; 0 without one
-    objective: float  # [$] nothing costs less
-    status: str  # what the solver says of that
-
-    def energy(self, batteries: Batteries) -> FloatArray:
-        """``(T, N)`` [kWh] that batteries take on the AC side to follow it, < 0 give."""
-        gained = self.stored[1:] - self.stored[:-1] * batteries.retention
-        gained[np.abs(gained) < _NOISE] = 0.0
-        return np.where(gained > 0.0, gained / batteries.charge_efficiency, gained * batteries.discharge_efficiency)
+    cost: float  # [$]
+    status: str  # what the solver says of it
+    is_definite: BoolArray  # (T, N) whether battery and meter have one direction
 
 
-def plan_storage(episode: Episode, *, trade: bool) -> StoragePlan:
-    """Write the program down and solve it; where it is loose, solve it once more with every battery's direction given.
+class DispatchProgram:
+    """The program of an episode, written down when it is made; it can be narrowed before it is solved.
 
-    The first solution may charge and discharge a battery at once, and households may then buy and sell at once. What
-    remains of that in the second are the directions of its balance; with these given the program is exact, so that the
-    plan costs what it says, and that is never more than the first solution's balance costs.
+    Intervals in which only the sum of net loads counts (one tariff, free trade) get one variable, the street's import;
+    in the others each household's direction counts.
 
     Parameters
     ----------
@@ -43,47 +37,73 @@ def plan_storage(episode: Episode, *, trade: bool) -> StoragePlan:
         Net load, tariffs and batteries.
     trade
         Whether neighbours trade.
-
-    Raises
-    ------
-    MissingExtraError
-        Without scipy.
-    SolverError
-        If the solver fails.
     """
-    bound = _solve(episode, trade=trade)
-    if not trade or episode.has_one_price.all() or not episode.batteries.owners.any():
-        return bound
-    plan = _solve(episode, trade=trade, directions=bound.energy(episode.batteries))
-    return replace(plan, objective=bound.objective, status=bound.status)
 
+    def __init__(self, episode: Episode, *, trade: bool) -> None:
+        self._episode, self._program = episode, SparseProgram()
+        self._storage = _add_storage(self._program, episode, np.flatnonzero(episode.batteries.owners))
+        pooled = episode.has_one_price & trade
+        _add_pooled_intervals(self._program, episode, self._storage, np.flatnonzero(pooled))
+        self._flows = _add_flows(self._program, episode, self._storage, np.flatnonzero(~pooled))
+        if trade:
+            _limit_reverse_flow(self._program, self._flows)
+            _add_trade(self._program, episode, self._flows)
+            _add_feeders(self._program, episode, self._storage)
 
-def _solve(episode: Episode, *, trade: bool, directions: FloatArray | None = None) -> StoragePlan:
-    """Solve once, near the energy ``(T, N)`` [kWh] of ``directions`` where it is given.
+    def fix_directions(self, energy: FloatArray) -> None:
+        """Give each battery the part of its range in which its meter is linear, so that the program is exact.
 
-    Intervals in which only the sum of net loads counts (one tariff, free trade) get one variable, the street's import;
-    in the others each household's direction counts.
-    """
-    program = SparseProgram()
-    owners = np.flatnonzero(episode.batteries.owners)
-    storage = _add_storage(program, episode, owners)
-    pooled = episode.has_one_price & trade
-    _add_pooled_intervals(program, episode, storage, np.flatnonzero(pooled))
-    flows = _add_flows(program, episode, storage, np.flatnonzero(~pooled))
-    if trade:
-        if directions is None:
-            _limit_reverse_flow(program, flows)
-        else:
-            _fix_directions(program, flows, directions)
-        _add_trade(program, episode, flows)
-        _add_feeders(program, episode, storage)
-    solution = program.solve()
-    stored = np.zeros((episode.shape[0] + 1, episode.shape[1]))
-    stored[0] = episode.stored_at_start
-    stored[1:, owners] = solution.values[storage.stored]
-    value = np.zeros(episode.shape)
-    value[:, owners] = -solution.prices[storage.balance]
-    return StoragePlan(stored, value, solution.cost, solution.status)
+        Parameters
+        ----------
+        energy
+            ``(T, N)`` [kWh] taken, < 0 given: along the meter's flow, against it, or against it and turned round.
+        """
+        flows, program, along = self._flows, self._program, self._flows.of_batteries(energy)
+        is_along, turns = along >= 0.0, flows.can_turn & (along < -flows.size - NOISE)
+        program.limit(flows.along, np.zeros_like(along), np.where(is_along, flows.most_along, 0.0))
+        most_against = np.where(turns, flows.most_against, np.minimum(flows.most_against, flows.size))
+        program.limit(flows.against, np.where(turns, flows.size, 0.0), np.where(is_along, 0.0, most_against))
+        can_turn, flag = flows.can_turn, turns[flows.can_turn].astype(np.float64)
+        turned = program.at_most.new(-flag * flows.size[can_turn])  # reverse flow is what is beyond |n|, or nothing
+        program.at_most.put(turned, flows.reverse[can_turn], 1.0)
+        program.at_most.put(turned, flows.against[can_turn], -flag)
+
+    def deter(self, energy: FloatArray, is_definite: BoolArray, cost: float) -> None:
+        """Make it dear to go another way than ``energy`` (T, N) [kWh] does, and impossible where it is definite.
+
+        Parameters
+        ----------
+        energy
+            Taken, < 0 given.
+        is_definite
+            ``(T, N)`` where batteries keep to the sign of it.
+        cost
+            [$/kWh] of what goes the other way.
+        """
+        flows, program, along = self._flows, self._program, self._flows.of_batteries(energy)
+        is_along, turns = along >= 0.0, along < -flows.size
+        keeps = is_definite[flows.intervals][:, flows.owners]
+        for columns, wrong in ((flows.along, ~is_along), (flows.against, is_along)):
+            program.add_cost(columns, np.where(wrong, cost, 0.0))
+            nothing = np.zeros(int((keeps & wrong).sum()))
+            program.limit(columns[keeps & wrong], nothing, nothing)
+        program.add_cost(flows.reverse[flows.can_turn], np.where(turns, 0.0, cost)[flows.can_turn])
+
+    def solve(self) -> DispatchSolution:
+        """Solve; raises what `SparseProgram.solve` does."""
+        episode, storage, flows = self._episode, self._storage, self._flows
+        solution = self._program.solve()
+        stored, value = np.zeros((episode.shape[0] + 1, episode.shape[1])), np.zeros(episode.shape)
+        stored[0] = episode.stored_at_start
+        stored[1:, storage.owners] = solution.values[storage.stored]
+        value[:, storage.owners] = -solution.prices[storage.balance]
+        along, against = solution.values[flows.along], solution.values[flows.against]
+        reverse = np.where(flows.can_turn, solution.values[flows.reverse], 0.0)
+        forward = flows.size + along - against + reverse
+        both = (np.minimum(along, against) > _BOTH) | (np.minimum(forward, reverse) > _BOTH)
+        is_definite = np.ones(episode.shape, dtype=bool)
+        is_definite[np.ix_(flows.intervals, flows.owners)] = ~both
+        return DispatchSolution(stored, value, solution.cost, solution.status, is_definite)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +138,11 @@ class _Flows:
     can_turn: BoolArray
     most_along: FloatArray  # [kWh]
     most_against: FloatArray  # [kWh]
+
+    def of_batteries(self, energy: FloatArray) -> FloatArray:
+        """``(L, M)`` of what batteries take ``(T, N)`` [kWh]: > 0 along the flow of the meter, < 0 against it."""
+        taken = energy[self.intervals][:, self.owners]
+        return np.where(self.needs, taken, -taken)
 
 
 def _add_storage(program: SparseProgram, episode: Episode, owners: IntArray) -> _Storage:
@@ -205,21 +230,6 @@ def _limit_reverse_flow(program: SparseProgram, flows: _Flows) -> None:
     one_way = program.at_most.new(np.ones(int(both.sum())))
     program.at_most.put(one_way, flows.along[both], 1.0 / flows.most_along[both])
     program.at_most.put(one_way, flows.against[both], 1.0 / flows.most_against[both])
-
-
-def _fix_directions(program: SparseProgram, flows: _Flows, energy: FloatArray) -> None:
-    """Give each battery the part of its range in which its meter is linear: along, against, or against and turned."""
-    taken = energy[flows.intervals][:, flows.owners]
-    along = np.where(flows.needs, taken, -taken)
-    is_along, turns = along >= 0.0, flows.can_turn & (along < -flows.size - _NOISE)
-    nothing = np.zeros_like(along)
-    program.limit(flows.along, nothing, np.where(is_along, flows.most_along, 0.0))
-    most_against = np.where(turns, flows.most_against, np.minimum(flows.most_against, flows.size))
-    program.limit(flows.against, np.where(turns, flows.size, 0.0), np.where(is_along, 0.0, most_against))
-    can_turn, flag = flows.can_turn, turns[flows.can_turn].astype(np.float64)
-    turned = program.at_most.new(-flag * flows.size[can_turn])  # reverse flow is what is against beyond |n|, or nothing
-    program.at_most.put(turned, flows.reverse[can_turn], 1.0)
-    program.at_most.put(turned, flows.against[can_turn], -flag)
 
 
 def _add_trade(program: SparseProgram, episode: Episode, flows: _Flows) -> None:

@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from p2p_market.bounds.dispatch import step_towards
-from p2p_market.bounds.dispatch_program import plan_storage
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.schedule import Schedule, price_energy
+from p2p_market.bounds.storage_plan import plan_storage
 from p2p_market.checks import whole_number
 from p2p_market.errors import DataError
 from p2p_market.types import FloatArray

@@ -7,7 +7,7 @@ from p2p_market.errors import ConfigError
 from p2p_market.policies.adaptive_aggressive import AdaptiveAggressive
 from p2p_market.policies.base import BidView, Memory, Outcome, Policy, PublishedBook, Rule
 from p2p_market.policies.best_response import BestResponse
-from p2p_market.policies.bidding import grid_only, truthful, zero_intelligence, zi_unconstrained
+from p2p_market.policies.bidding import MarginalValue, grid_only, truthful, zero_intelligence, zi_unconstrained
 from p2p_market.policies.followers import Followers
 from p2p_market.policies.gd import GjerstadDickhaut
 from p2p_market.policies.linear import Linear
@@ -27,6 +27,7 @@ POLICIES: Registry[Policy] = Registry(
         "adaptive_aggressive": AdaptiveAggressive(),
         "linear": Linear(),
         "best_response": BestResponse(),
+        "marginal_value": MarginalValue(),
     },
 )
 
