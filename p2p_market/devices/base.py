@@ -42,6 +42,7 @@ class DeviceMove:
     default_energy: FloatArray  # [kWh] what it would be if nobody steered; see `bill_saving`
     cut: FloatArray  # [kWh] of the request that was not possible: request less energy
     cost: FloatArray  # [$] wear, and comfort that is missed
+    default_state: DeviceState | None = None  # the state if nobody had steered, where one owes something in it
 
 
 class Device(Protocol):
