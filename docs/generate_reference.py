@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the code, and the table of promises into every page of docs/mechanisms.
+"""Writes docs/reference.md from the code, and its tables of mechanisms, key figures and devices into other pages.
 
 python docs/generate_reference.py            # write
 python docs/generate_reference.py --check    # only say whether the files are up to date
@@ -7,6 +7,7 @@ python docs/generate_reference.py --check    # only say whether the files are up
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -18,8 +19,10 @@ from pydantic_core import PydanticUndefined
 from p2p_market.auction.mechanisms import MECHANISMS, Promises
 from p2p_market.catalogue import registries
 from p2p_market.config import AusgridData, Config, SyntheticData, TableData
+from p2p_market.devices import DEVICES, DeviceDesign
 from p2p_market.kpis import GROUPS, KPIS, unit_of
 from p2p_market.policies import POLICIES
+from p2p_market.recorder import device_columns
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.features import FEATURES, forecast_features
 from p2p_market.scenario.observations import PRESETS
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 TARGET = Path(__file__).with_name("reference.md")
 PAGES = Path(__file__).with_name("mechanisms")
 RESULTS = Path(__file__).with_name("results.md")
+DEVICE_PAGE = Path(__file__).with_name("devices.md")
 BEGIN, END = "<!-- properties: begin -->\n", "<!-- properties: end -->\n"
 FIGURES_BEGIN, FIGURES_END = "<!-- key figures: begin -->\n", "<!-- key figures: end -->\n"
 
@@ -182,6 +186,79 @@ def with_key_figures(page: Path) -> str:
     return f"{before}{FIGURES_BEGIN}\n{key_figures()}\n{FIGURES_END}{rest.split(FIGURES_END)[1]}"
 
 
+def meanings(design: type[DeviceDesign]) -> dict[str, str]:
+    """What the docstring of a design says about each of its keys."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in inspect.getdoc(design).split("----------\n", 1)[1].splitlines():  # type: ignore[union-attr]  # it has one
+        if line and not line.startswith(" "):
+            names = line.split(", ")
+        for name in names if line.startswith(" ") else ():
+            found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    return found
+
+
+def design_keys(kind: str) -> str:
+    """Keys of a design, with what they can be."""
+    design, of_all = DEVICES[kind].design, meanings(DeviceDesign)
+    says, defaults = meanings(design) | of_all, design()
+    rows = [
+        [
+            f"`{name}`",
+            limits.unit,
+            f"`{_yaml(getattr(defaults, name))}`",
+            ", ".join(f"`{_yaml(choice)}`" for choice in limits.choices) or limits.wanted.removeprefix("a number "),
+            _as_cell(says[name]),
+        ]
+        for name, limits in design.limits().items()
+    ]
+    return table([f"key of `devices.{kind}`", "unit", "default", "range", "meaning"], rows)
+
+
+def _as_cell(sentence: str) -> str:
+    """A sentence of a docstring as a cell of a table."""
+    return (sentence[0].lower() + sentence[1:]).removesuffix(".").replace("``", "`")
+
+
+def of_device(kind: str) -> str:
+    """Everything about a kind of device that the code declares."""
+    entry = DEVICES[kind]
+    facts = table(
+        ["", ""],
+        [
+            ["action component", f"{entry.component}: {entry.summary.partition('; ')[2] or entry.summary}"],
+            ["default", entry.default],
+            ["cost", entry.cost],
+            ["its energy is consumption", yes(entry.is_load)],
+            ["owes energy by deadlines", yes(entry.has_deadlines)],
+            ["recorded of a household", ", ".join(f"`{name}`" for name in device_columns(kind))],
+        ],
+    )
+    seen = [
+        [f"`{name}`", feature.unit, f"{feature.low:g} to {feature.high:g}", feature.summary]
+        for name, feature in entry.features.items()
+    ]
+    figures = [[f"`{name}`", unit_of(name), meaning] for name, meaning in entry.key_figures.items()]
+    return "\n".join(
+        [
+            design_keys(kind),
+            facts,
+            table(["feature", "in units of", "bounds", "meaning"], seen),
+            table(["key figure", "unit", "meaning"], figures),
+        ]
+    )
+
+
+def with_devices(page: Path) -> str:
+    """A page's text with the tables of every kind of device as the code has them."""
+    text = page.read_text(encoding="utf-8")
+    for kind in DEVICES:
+        begin, end = f"<!-- {kind}: begin -->\n", f"<!-- {kind}: end -->\n"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{of_device(kind)}\n{end}{rest.split(end)[1]}"
+    return text
+
+
 def features() -> str:
     """Features, and which preset shows them."""
     rows = []
@@ -252,11 +329,18 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _section(model: type[BaseModel]) -> str:
-    rows = [
-        [f"`{name}`", _default(field), field.description or "where the data comes from"]
-        for name, field in model.model_fields.items()
-    ]
-    return table(["key", "default", "meaning"], rows)
+    return table(["key", "default", "meaning"], _rows(model, ""))
+
+
+def _rows(model: type[BaseModel], prefix: str) -> list[list[str]]:
+    """A row a key, and below a key that holds a section, the keys of that."""
+    rows = []
+    for name, field in model.model_fields.items():
+        rows.append([f"`{prefix}{name}`", _default(field), field.description or "where the data comes from"])
+        for part in get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                rows += _rows(part, f"{prefix}{name}.")
+    return rows
 
 
 def _default(field: FieldInfo) -> str:
@@ -265,9 +349,12 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if isinstance(default, BaseModel):
         return f"`{default.model_dump()}`"
-    if default is None or isinstance(default, bool):
-        return f"`{json.dumps(default)}`"  # as YAML spells it
-    return f"`{default}`"
+    return f"`{_yaml(default)}`"
+
+
+def _yaml(value: Any) -> str:
+    """A value as YAML spells it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _default_of(source: type[BaseModel]) -> str:
@@ -293,6 +380,7 @@ def reference() -> str:
         "Devices": others("devices"),
         "Feeder rules": others("feeder_rules"),
         "Tariff plans": others("tariffs"),
+        "Feeders": others("feeders"),
         "Configuration keys": keys(),
     }
     return _HEADER + "".join(f"\n## {title}\n\n{text}" for title, text in sections.items())
@@ -305,6 +393,7 @@ def main() -> int:
     texts = {
         TARGET: reference(),
         RESULTS: with_key_figures(RESULTS),
+        DEVICE_PAGE: with_devices(DEVICE_PAGE),
         **{page: with_properties(page) for page in sorted(PAGES.glob("*.md"))},
     }
     if parser.parse_args().check:

@@ -1,4 +1,4 @@
-"""Draw the pictures of the documents anew: ``python docs/make_images.py`` (needs the extra ``viz``)."""
+"""Draw the pictures of the documents anew: ``python docs/make_images.py`` (extras ``viz`` and ``power-flow``)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 STORAGE_STREET = ROOT / "configs" / "storage_street.yaml"
+POWER_FLOW = ROOT / "configs" / "power_flow.yaml"
 DAY = np.datetime64("2013-01-14")
 INTERVALS = 24  # to noon
 
@@ -86,5 +87,6 @@ if __name__ == "__main__":
     draw_market(IMAGES / "market.png")
     draw_figure_of_run(IMAGES / "savings.png", QUICKSTART, "savings_by_household.png")
     draw_figure_of_run(IMAGES / "battery_day.png", STORAGE_STREET, "battery_day.png")
+    draw_figure_of_run(IMAGES / "voltage_and_loading.png", POWER_FLOW, "voltage_and_loading.png")
     draw_zero_intelligence(IMAGES / "zero_intelligence.png")
     draw_examples()

@@ -49,6 +49,10 @@ class _Package(ModuleType):
         if name not in _HOME or not isinstance(value, ModuleType):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        """Pickle by name, as plain modules are by those who pickle functions that use one."""
+        return importlib.import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package
 

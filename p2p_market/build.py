@@ -296,10 +296,10 @@ def build_devices(config: Config, street: Street, interval_hours: float) -> dict
         rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_DEVICE_STREAM, *kind.encode())))
         try:
             design_of = assign(designs, street.is_prosumer, rng)
+            if (design_of >= 0).any():
+                devices[kind] = entry.build(designs, design_of, interval_hours, units_per_kwh)
         except ConfigError as error:
             raise ConfigError(f"devices.{kind}: {error}") from None
-        if (design_of >= 0).any():
-            devices[kind] = entry.build(designs, design_of, interval_hours, units_per_kwh)
     return devices
 
 

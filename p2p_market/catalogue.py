@@ -10,6 +10,7 @@ from p2p_market.kpis import KPIS
 from p2p_market.network import FEEDER_RULES
 from p2p_market.policies import POLICIES
 from p2p_market.policies.storage import STORAGE_RULES
+from p2p_market.power_flow.feeder_files import FEEDERS
 from p2p_market.registry import Registry
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.actions import ACTION_MAPS
@@ -33,5 +34,6 @@ def registries() -> dict[str, Registry[Any]]:
         "devices": DEVICES,
         "feeder_rules": FEEDER_RULES,
         "tariffs": TARIFFS,
+        "feeders": FEEDERS,
         "kpis": KPIS,
     }

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import importlib
 import json
-import os
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -16,8 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from p2p_market.config_base import Section, registered
+from p2p_market.config_base import PathText, Section, registered
 from p2p_market.config_network import NetworkSection
+from p2p_market.config_power_flow import PowerFlowSection
 from p2p_market.data.calendar import to_minute
 from p2p_market.errors import P2PMarketError
 
@@ -36,11 +36,6 @@ def _folder_name(name: str) -> str:
     return name
 
 
-def _path_as_text(value: Any) -> Any:
-    """Take a path object as the text that it would be in a file."""
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
 def _number_as_text(value: Any) -> Any:
     """Take a customer's number as its name."""
     return str(value) if type(value) is int else value
@@ -57,11 +52,16 @@ Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Fi
 FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
 Day: TypeAlias = Annotated[dt.date, BeforeValidator(_local_time)]
 Moment: TypeAlias = Annotated[dt.date | dt.datetime, BeforeValidator(_local_time)]
-PathText: TypeAlias = Annotated[str, BeforeValidator(_path_as_text)]
 Customers: TypeAlias = Annotated[tuple[Annotated[str, BeforeValidator(_number_as_text)], ...], Field(min_length=1)]
 
 
 MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
+
+
+_INCLUDE_CONTROLLED_LOAD = (
+    "add the controlled load (CL) to the demand; no matter with devices.controlled_load, which takes it out of "
+    "everybody's demand: it is the device's then"
+)
 
 
 class SyntheticData(Section):
@@ -75,7 +75,7 @@ class SyntheticData(Section):
     seed: int = Field(0, ge=0, description="seed of the generator")
     pv_share: Share = Field(0.6, description="share of homes with PV")
     controlled_load_share: Share = Field(0.46, description="share of homes with a controlled hot-water circuit")
-    include_controlled_load: bool = Field(False, description="add the controlled load to the demand")
+    include_controlled_load: bool = Field(False, description=_INCLUDE_CONTROLLED_LOAD)
 
 
 class AusgridData(Section):
@@ -89,7 +89,7 @@ class AusgridData(Section):
     start: Day | None = Field(None, description="first day to load")
     end: Day | None = Field(None, description="first day not to load")
     months: Months | None = Field(None, description="months to load, 1 to 12")
-    include_controlled_load: bool = Field(False, description="add the controlled load (CL) to the demand")
+    include_controlled_load: bool = Field(False, description=_INCLUDE_CONTROLLED_LOAD)
     missing: MissingPolicy = Field("error", description="what to do about missing intervals")
     clock_changes: Literal["recorded", "repair"] = Field("recorded", description="the two odd half hours of such a day")
     cache: bool = Field(True, description="keep a parsed copy in the user's cache folder")
@@ -339,6 +339,19 @@ class RunSection(Section):
     bounds: bool = Field(
         False, description="work out the least cost too, together and everybody alone; needs the extra bounds"
     )
+    power_flow: PowerFlowSection | None = Field(
+        None,
+        description="check voltages and loadings on a feeder; true, or a mapping of the keys below; null: not; "
+        "needs the extra power-flow",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _power_flow_by_a_word(cls, values: Any) -> Any:
+        """``true`` is a check with the defaults, ``false`` none."""
+        if isinstance(values, dict) and isinstance(values.get("power_flow"), bool):
+            return values | {"power_flow": {} if values["power_flow"] else None}
+        return values
 
 
 class Config(Section):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from p2p_market.errors import UnknownNameError
 
@@ -22,6 +23,14 @@ def registered(module: str, registry: str) -> Callable[[str], str]:
         return name
 
     return check
+
+
+def _path_as_text(value: Any) -> Any:
+    """Take a path object as the text that it would be in a file."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+PathText: TypeAlias = Annotated[str, BeforeValidator(_path_as_text)]
 
 
 class Section(BaseModel):

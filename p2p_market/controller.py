@@ -187,16 +187,21 @@ class AuctionController:
             self._streams = MarketStreams(seed, self.num_markets)
             self._lots = None
         scenario, generators = self.model.scenario, self._streams["episode"]
+        of_devices = self._streams["devices"] if scenario.fleet else ()
         if mask is None or self._state is None:
-            draw = scenario.draw_episode(generators, self.horizon)
+            draw = scenario.draw_episode(generators, self.horizon, of_devices)
             self._state = self.model.reset(draw)
             self.transition = None
             self._episode_length[:] = self._horizon
             self.followers.reset(self._streams, reseeded=seed is not None)
             self._forget_plans(None)
         elif mask.any():
-            chosen = [generators[market] for market in np.flatnonzero(mask).tolist()]
-            self._state = self.model.reset(scenario.draw_episode(chosen, self.horizon), mask, self._state)
+            chosen, devices_of_chosen = (
+                [of_all[market] for market in np.flatnonzero(mask).tolist() if of_all]
+                for of_all in (generators, of_devices)
+            )
+            draw = scenario.draw_episode(chosen, self.horizon, devices_of_chosen)
+            self._state = self.model.reset(draw, mask, self._state)
             self._episode_length[mask] = self._horizon
             self.followers.reset(self._streams, mask, reseeded=seed is not None)
             self._forget_plans(mask)

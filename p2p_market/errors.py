@@ -12,6 +12,8 @@
     ├── MissingExtraError  an optional dependency is not installed        (also an ImportError)
     └── UnknownNameError   a name that no registry has                    (also a LookupError)
 
+    PowerFlowWarning       some intervals of a run have no power flow     (a UserWarning)
+
 Each message says what was given, where, what was expected, and what to do. Input is checked once, at the
 borders (files, configuration, actions, ``clear``); the core assumes valid arrays.
 """
@@ -55,6 +57,10 @@ class SolverError(P2PMarketError, RuntimeError):
 
 class MissingExtraError(P2PMarketError, ImportError):
     """An optional dependency is needed and not installed; the message names the extra."""
+
+
+class PowerFlowWarning(UserWarning):
+    """Some intervals of a run have no power flow; the message names the first, with its market."""
 
 
 class UnknownNameError(P2PMarketError, LookupError):

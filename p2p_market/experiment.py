@@ -19,6 +19,7 @@ from p2p_market.output import check_output
 from p2p_market.recorder import Recorder
 from p2p_market.results import RUN_FOLDER, RunResults, frames_of, summarise
 from p2p_market.run_bounds import bound_figures, check_bounds
+from p2p_market.run_power_flow import prepare_power_flow, run_power_flow
 
 Progress = Callable[[int, int], None]
 
@@ -54,7 +55,7 @@ def run(
     ConfigError, DataError, UnknownNameError
         For anything wrong with configuration or data; nothing is written then.
     MissingExtraError
-        If ``run.bounds`` is asked for without scipy.
+        If ``run.bounds`` is asked for without scipy, or ``run.power_flow`` without power-grid-model.
 
     Examples
     --------
@@ -85,6 +86,7 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     )
     if config.run.bounds:
         check_bounds(controller, horizon)
+    feeder = prepare_power_flow(config)
     recorder = Recorder(
         horizon,
         *controller.get_size(),
@@ -104,7 +106,11 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     gains = gains_from_trade(recorder)
     intervals, households, pairs = frames_of(controller, recorder, gains, trades)
     bounds = bound_figures(controller, recorder) if config.run.bounds else None
-    return RunResults(config, summarise(controller, recorder, gains, bounds), intervals, households, pairs)
+    figures = summarise(controller, recorder, gains, bounds)
+    if feeder is None:
+        return RunResults(config, figures, intervals, households, pairs)
+    flow = run_power_flow(config, controller, recorder, feeder)
+    return RunResults(config, figures | flow.figures, intervals, flow.with_voltages(households), pairs, flow.frames)
 
 
 def _span(config: Config, calendar: Calendar) -> tuple[np.datetime64, int]:

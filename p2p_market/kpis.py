@@ -14,14 +14,18 @@ GROUPS = {
         "a meaning (no value where it has none in any). $x_i$ is what household $i$ saved over the run, losses counted "
         "as 0 but for the quality of experience."
     ),
-    "devices": "On a street with devices, those of each kind that is there; see [the environment](environment.md).",
+    "devices": "On a street with devices, those of each kind that is there; see [devices](devices.md).",
     "imbalance": "With `market.settlement: imbalance`.",
     "network": "With the section `network`, see [the network](network.md).",
     "bounds": "With `run.bounds: true`, see [the bounds](storage.md#the-bounds).",
+    "power flow": (
+        "With `run.power_flow`, over all intervals and markets; see [the power flow](power-flow.md). An interval "
+        "without a solution counts as outside the limits and as overloaded."
+    ),
 }
 """Groups of key figures, with a sentence on when they are there."""
 
-_UNITS = {"_dollars_per_kwh": "$/kWh", "_dollars": "$", "_kwh": "kWh", "_kw": "kW"}
+_UNITS = {"_dollars_per_kwh": "$/kWh", "_dollars": "$", "_kwh": "kWh", "_kw": "kW", "_pu": "p.u.", "_percent": "%"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ _COMMUNITY = {
     "saving_worst_dollars": "the same of the household that saved least",
     "saving_best_dollars": "the same of the household that saved most",
     "share_better_off": "share of households that saved something",
-    "self_sufficiency": "share of the demand that was served and did not come from the grid",
+    "self_sufficiency": r"$1 - (\text{grid import} + \text{load shed}) / (\text{demand} + \sum_l e_l)$: share of the "
+    "consumption that was served and did not come from the grid; $e_l$ is what a device that is a load took, less what "
+    "it gave back",
     "self_consumption": "share of the PV generation that stayed on the street",
     "peak_import_kw": "largest power bought from the grid in an interval, summed over households: what neighbours do "
     "not trade with each other is import of one and export of the other",
@@ -95,6 +101,8 @@ _DEVICES = {
     "flexibility_gain_dollars": "`grid_only_cost_dollars` less what the dispatch costs with the grid alone, and less "
     "device cost",
     "device_cost_dollars": "wear, missed comfort, and what is owed at the end",
+    "unmet_energy_kwh": r"$\sum_l \sum_t m_{l,t}$, $m_{l,t}$ being what device $l$ still lacked at its deadline $t$, "
+    "the end of a window or a departure; where devices have deadlines",
 }
 
 _IMBALANCE = {
@@ -123,6 +131,19 @@ _BOUNDS = {
     "where nothing can be saved",
 }
 
+_POWER_FLOW = {
+    "voltage_lowest_pu": "lowest voltage of a household, in parts of the nominal voltage",
+    "voltage_highest_pu": "highest voltage of a household",
+    "voltage_outside_share": "share of intervals in which a household's voltage is outside the limits",
+    "voltage_outside_household_share": "share of household-intervals with a voltage outside the limits",
+    "line_loading_highest_percent": "highest current of a line, in percent of its rating",
+    "transformer_loading_highest_percent": "highest apparent power of the transformer, in percent of its rating",
+    "overloaded_share": "share of intervals in which a line or the transformer carries more than its rating",
+    "feeder_losses_kwh": "losses of lines and transformer; no part of any bill",
+    "feeder_losses_share": "those over the energy that enters the feeder, from the grid and from connections that give",
+    "unsolved_share": "share of intervals without a solution",
+}
+
 
 def _grouped(group: str, meanings: dict[str, str]) -> dict[str, KeyFigure]:
     return {name: KeyFigure(group, meaning) for name, meaning in meanings.items()}
@@ -136,6 +157,7 @@ KPIS: Registry[KeyFigure] = Registry(
     | _grouped("devices", {name: text for kind in DEVICES.values() for name, text in kind.key_figures.items()})
     | _grouped("imbalance", _IMBALANCE)
     | _grouped("network", _NETWORK)
-    | _grouped("bounds", _BOUNDS),
+    | _grouped("bounds", _BOUNDS)
+    | _grouped("power flow", _POWER_FLOW),
 )
 """Every key figure that a run can have, by name."""

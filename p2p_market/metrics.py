@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from p2p_market.auction.book import SortedBook
+from p2p_market.devices import DEVICES
 from p2p_market.market_metrics import fairness, liquidity, load_figures, market_power, price_figures
-from p2p_market.recorder import COSTS_BESIDE_BILL, NETWORK_COLUMNS, Recorder
+from p2p_market.recorder import COSTS_BESIDE_BILL, NETWORK_COLUMNS, Recorder, missed_column
 from p2p_market.types import FloatArray
 
 _BLOCK = 16_384  # orders that are looked at together, so that their arrays stay in the processor's cache
@@ -88,6 +89,8 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
     turnover = float(np.where(traded > 0.0, price * traded, 0.0).sum())
     grid_import = households["grid_import_kwh"].sum(axis=2)
     grid_export = households["grid_export_kwh"].sum(axis=2)
+    loads = (kind for kind in recorder.devices if DEVICES[kind].is_load)
+    consumption = totals["demand_kwh"] + sum(totals[f"{kind}_kwh"] for kind in loads)
     bills, surplus = totals["bill_dollars"], market_totals["operator_surplus_dollars"]
     cost = bills + sum(totals[name] for name in beside_bill) - surplus
     unserved, curtailed = totals.get("shed_kwh", 0.0), totals.get("curtailed_kwh", 0.0)
@@ -105,7 +108,7 @@ def key_figures(recorder: Recorder, gains: Gains, interval_hours: float) -> dict
         "saving_worst_dollars": float(saving.min()),
         "saving_best_dollars": float(saving.max()),
         "share_better_off": float((saving > 1e-9).mean()),
-        "self_sufficiency": 1.0 - _ratio(totals["grid_import_kwh"] + unserved, totals["demand_kwh"]),
+        "self_sufficiency": 1.0 - _ratio(totals["grid_import_kwh"] + unserved, consumption),
         "self_consumption": 1.0 - _ratio(totals["grid_export_kwh"] + curtailed, totals["pv_kwh"]),
         "peak_import_kw": float(grid_import.max(axis=0).mean()) / interval_hours,
         "peak_export_kw": float(grid_export.max(axis=0).mean()) / interval_hours,
@@ -153,8 +156,11 @@ def _of_devices(recorder: Recorder, totals: Mapping[str, float]) -> dict[str, fl
         "flexibility_gain_dollars": totals["default_bill_dollars"] - same_dispatch - cost - totals.get(_SHED_COST, 0.0),
         "device_cost_dollars": cost,
     }
+    owing = [kind for kind in recorder.devices if DEVICES[kind].has_deadlines]
+    if owing:
+        figures["unmet_energy_kwh"] = sum(totals[missed_column(kind)] for kind in owing)
     for kind, device in recorder.devices.items():
-        figures |= device.key_figures(recorder.households[f"{kind}_kwh"])
+        figures |= device.key_figures(recorder.record_of(kind))
     return figures
 
 
@@ -220,4 +226,28 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
         ("Mean price", "-" if np.isnan(price) else f"{100.0 * price:.2f} c/kWh"),
         ("Allocative efficiency", share(figures["allocative_efficiency"])),
         ("Operator surplus", money(figures["operator_surplus_dollars"])),
+        *_of_power_flow(figures),
+    ]
+
+
+def _of_power_flow(figures: Mapping[str, float]) -> list[tuple[str, str]]:
+    if "voltage_lowest_pu" not in figures:
+        return []
+
+    def number(name: str, decimals: int) -> str:
+        return "-" if np.isnan(figures[name]) else f"{figures[name]:,.{decimals}f}"
+
+    def share(name: str) -> str:
+        return "-" if np.isnan(figures[name]) else f"{100.0 * figures[name]:.1f} %"
+
+    lowest, highest = number("voltage_lowest_pu", 3), number("voltage_highest_pu", 3)
+    line, transformer = number("line_loading_highest_percent", 0), number("transformer_loading_highest_percent", 0)
+    unsolved = [("Intervals without a power flow", share("unsolved_share"))] if figures["unsolved_share"] > 0.0 else []
+    return [
+        ("Voltage: lowest, highest", f"{lowest}, {highest} p.u."),
+        ("Intervals with a voltage outside the limits", share("voltage_outside_share")),
+        ("Highest loading: line, transformer", f"{line} %, {transformer} %"),
+        ("Intervals with an overload", share("overloaded_share")),
+        *unsolved,
+        ("Losses of the feeder", f"{number('feeder_losses_kwh', 1)} kWh ({share('feeder_losses_share')})"),
     ]

@@ -15,9 +15,9 @@ from p2p_market.auction.context import AuctionContext
 from p2p_market.auction.operator import LearnedBids, MarketOperator, ScriptedBids, Settlement
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rounds import join_rounds, orders_of_households
-from p2p_market.devices.fleet import Dispatch, FleetState, Requests
+from p2p_market.devices.fleet import Dispatch, FleetDraw, FleetState, Requests
 from p2p_market.network.network import LimitedLoad, Network, NetworkOutcome
-from p2p_market.scenario.forecasts import join_errors
+from p2p_market.randomness import join_episodes
 from p2p_market.scenario.order_book import empty_book, published_book
 from p2p_market.scenario.scenario import AuctionScenario, EpisodeDraw
 from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
@@ -44,6 +44,7 @@ class MarketState:
     published_position: FloatArray  # (B,) the same as a position -1 ... 1 in its own band, 0 without trade
     traded: FloatArray  # (B,) [kWh] of the last interval
     devices: FleetState = field(default_factory=dict)  # by kind of device
+    device_draws: FleetDraw = field(default_factory=dict)  # of the episode, by kind of device
     forecast_error: FloatArray | None = None  # (B, T + 1 + H, 2, N) of the episode, where forecasts are noisy
     book: FloatArray | None = None  # of the last interval, where somebody sees it; see `published_book`
     feeder_flow: FloatArray | None = None  # (B, K) [kWh] of the last interval, > 0 into the feeder, with a network
@@ -138,7 +139,7 @@ class AuctionModel:
             elapsed = np.zeros(num_markets, dtype=np.int64)
             book = empty_book(num_markets) if self.scenario.observer.reads_book else None
             fresh = self._read(
-                draw.row, elapsed, draw.profile, nothing, nothing, nothing, {}, book, draw.forecast_error
+                draw.row, elapsed, draw.profile, nothing, nothing, nothing, {}, draw.devices, book, draw.forecast_error
             )
             interval = self.scenario.describe_interval(self.scenario.meter(fresh))
             fresh = dataclasses.replace(fresh, devices=fleet.start(interval))
@@ -149,7 +150,7 @@ class AuctionModel:
         keep = ~mask
         error = previous.forecast_error
         if error is not None and draw.forecast_error is not None:
-            error = join_errors(error, draw.forecast_error, np.flatnonzero(mask))
+            error = join_episodes(error, draw.forecast_error, np.flatnonzero(mask))
         book = previous.book
         if book is not None:
             book = np.where(mask[:, None], empty_book(len(mask)), book)
@@ -161,6 +162,7 @@ class AuctionModel:
             previous.published_position * keep,
             previous.traded * keep,
             {},
+            fleet.join_draws(previous.device_draws, draw.devices, mask),
             book,
             error,
         )
@@ -272,6 +274,7 @@ class AuctionModel:
             position,
             clearing.traded,
             devices,
+            state.device_draws,
             book,
             state.forecast_error,
         )
@@ -293,6 +296,7 @@ class AuctionModel:
         published_position: FloatArray,
         traded: FloatArray,
         devices: FleetState,
+        device_draws: FleetDraw,
         book: FloatArray | None,
         forecast_error: FloatArray | None,
     ) -> MarketState:
@@ -313,6 +317,7 @@ class AuctionModel:
             published_position=published_position,
             traded=traded,
             devices=devices,
+            device_draws=device_draws,
             forecast_error=forecast_error,
             book=book,
         )

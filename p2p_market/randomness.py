@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from p2p_market.types import FloatArray, IntArray
+from p2p_market.types import AnyArray, FloatArray, IntArray
 
-STREAMS = ("episode", "policy", "lots", "temperament")
-"""Named streams of every market: which days and households, what scripted bidders draw, how lots fall, and what
-scripted bidders are like, which is drawn once an episode."""
+STREAMS = ("episode", "policy", "lots", "temperament", "devices")
+"""Named streams of every market: which days and households, what scripted bidders draw, how lots fall, and, drawn once
+an episode, what scripted bidders are like and what chance decides about devices. A new one comes last: a stream's place
+seeds it."""
 
 _BLOCK = 48
 
@@ -66,3 +67,22 @@ class UniformBlocks:
             for market in np.flatnonzero(refill).tolist():
                 self._generators[market].random(out=self._blocks[market])
         return self._blocks[self._markets, place]
+
+
+def join_episodes(previous: AnyArray, drawn: AnyArray, chosen: IntArray) -> AnyArray:
+    """Random numbers ``(B, L, ...)`` of a batch in which the episodes of the markets ``chosen`` start anew.
+
+    Parameters
+    ----------
+    previous
+        ``(B, L, ...)`` numbers of the episodes that go on.
+    drawn
+        ``(len(chosen), K, ...)`` numbers of those that start, perhaps of another length.
+    chosen
+        Markets that start anew.
+    """
+    joined = np.zeros((len(previous), max(previous.shape[1], drawn.shape[1]), *previous.shape[2:]), previous.dtype)
+    joined[:, : previous.shape[1]] = previous
+    joined[chosen] = 0
+    joined[chosen, : drawn.shape[1]] = drawn
+    return joined

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from p2p_market.devices import DEVICES, Device
+from p2p_market.devices import DEVICES, Device, DeviceRecord
 from p2p_market.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -56,7 +56,19 @@ MARKET_COLUMNS = (
 
 def device_columns(kind: str) -> tuple[str, ...]:
     """Further columns of a household for a kind of device: its energy, and what the registry says is recorded."""
-    return (f"{kind}_kwh", *DEVICES[kind].recorded)
+    entry = DEVICES[kind]
+    of_deadlines = (missed_column(kind), deadline_column(kind)) if entry.has_deadlines else ()
+    return (f"{kind}_kwh", *of_deadlines, *entry.recorded)
+
+
+def missed_column(kind: str) -> str:
+    """Column of the energy that devices of a kind with deadlines missed."""
+    return f"{kind}_missed_kwh"
+
+
+def deadline_column(kind: str) -> str:
+    """Column of 1 where such a device had a deadline."""
+    return f"{kind}_deadline"
 
 
 class Recorder:
@@ -112,6 +124,12 @@ class Recorder:
         self.row: IntArray = np.zeros(shape, dtype=np.int64)
         self.profile: IntArray = np.zeros((num_markets, num_households), dtype=np.int64)
         self.num_recorded = 0
+
+    def record_of(self, kind: str) -> DeviceRecord:
+        """What the devices of a kind did."""
+        energy, nothing = self.households[f"{kind}_kwh"], np.zeros((1, 1, 1))
+        missed, deadlines = (self.households.get(name(kind), nothing) for name in (missed_column, deadline_column))
+        return DeviceRecord(energy, missed, deadlines)
 
     def record(self, transition: Transition) -> None:
         """Add one interval."""
@@ -176,6 +194,9 @@ class Recorder:
         self.households["device_cost_dollars"][t] = dispatch.cost
         for kind, move in dispatch.moves.items():
             self.households[f"{kind}_kwh"][t] = move.energy
+            if move.missed is not None and move.deadline is not None:
+                self.households[missed_column(kind)][t] = move.missed
+                self.households[deadline_column(kind)][t] = move.deadline
             for name in DEVICES[kind].recorded:
                 feature = DEVICES[kind].features[name]
                 self.households[name][t] = feature.read(self.devices[kind], move.state, 1.0)

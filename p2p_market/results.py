@@ -24,10 +24,22 @@ from p2p_market.types import AnyArray
 if TYPE_CHECKING:
     from p2p_market.auction.depth import Transactions
     from p2p_market.controller import AuctionController
+    from p2p_market.power_flow.summary import PowerFlowFrames
     from p2p_market.recorder import Recorder
 
 CONFIG_FILE = "config.resolved.yaml"
-RUN_FOLDER = ("a run", (CONFIG_FILE, "intervals.parquet", "households.parquet", "trades.parquet", "kpis.json"))
+_POWER_FLOW_FILES = {
+    "intervals": "power_flow.parquet",
+    "nodes": "power_flow_nodes.parquet",
+    "branches": "power_flow_branches.parquet",
+}
+RUN_FOLDER = (
+    "a run",
+    (
+        *(CONFIG_FILE, "intervals.parquet", "households.parquet", "trades.parquet", "kpis.json"),
+        *_POWER_FLOW_FILES.values(),
+    ),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +58,8 @@ class RunResults:
         A row a market, interval and household.
     trades
         A row a pair of buyer and seller, when asked for.
+    power_flow
+        Voltages and loadings on a feeder, when asked for.
     """
 
     config: Config
@@ -53,6 +67,7 @@ class RunResults:
     intervals: pl.DataFrame
     households: pl.DataFrame
     trades: pl.DataFrame | None = None
+    power_flow: PowerFlowFrames | None = None
 
     @property
     def _saving(self) -> pl.Expr:
@@ -93,6 +108,9 @@ class RunResults:
             self.households.write_parquet(staging / "households.parquet")
             if self.trades is not None:
                 self.trades.write_parquet(staging / "trades.parquet")
+            if self.power_flow is not None:
+                for name, file in _POWER_FLOW_FILES.items():
+                    getattr(self.power_flow, name).write_parquet(staging / file)
             figures = {name: value if math.isfinite(value) else None for name, value in self.kpis.items()}
             summary = {"version": __version__, "config": self.config.digest, "kpis": figures}
             (staging / "kpis.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -82,8 +82,9 @@ class Shaping:
         self.potential = POTENTIALS[potential]
         if self.potential.device not in fleet.devices:
             raise ConfigError(
-                f"reward.shaping.potential {potential!r} is about a {self.potential.device}, and nobody on this street "
-                f"has one; give the street some (devices.{self.potential.device}), or leave reward.shaping out"
+                f"reward.shaping.potential {potential!r} is about a device, {self.potential.device}, and nobody on "
+                f"this street has one; give the street some (devices.{self.potential.device}), or leave "
+                "reward.shaping out"
             )
         self.gamma = gamma
         self.fleet = fleet

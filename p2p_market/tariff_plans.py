@@ -20,7 +20,7 @@ import numpy as np
 
 from p2p_market.errors import ConfigError, is_number, suggest
 from p2p_market.types import BoolArray, FloatArray, IntArray
-from p2p_market.yaml_files import read_yaml
+from p2p_market.yaml_files import read_keys, read_yaml
 
 if TYPE_CHECKING:
     from p2p_market.data.calendar import Calendar
@@ -202,25 +202,8 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _mapping(value: object, where: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{where}: expected keys with values, found {value!r}")
-    return {str(key): entry for key, entry in value.items()}
-
-
-def _keys(value: object, where: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, object]:
-    content, known = _mapping(value, where), required + optional
-    for key in content:
-        if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}{suggest(key, known)}; known: {', '.join(known)}")
-    for key in required:
-        if key not in content:
-            raise ConfigError(f"{where}: key {key!r} is missing")
-    return content
-
-
 def _parse_plan(value: object, default_name: str, where: str) -> TariffPlan:
-    content = _keys(value, where, ("retail", "feed_in"), ("name", "summary", "source", "date"))
+    content = read_keys(value, where, ("retail", "feed_in"), ("name", "summary", "source", "date"))
     text = {key: str(content[key]) for key in ("summary", "source", "date") if key in content}
     return TariffPlan(
         name=str(content.get("name", default_name)),
@@ -231,7 +214,7 @@ def _parse_plan(value: object, default_name: str, where: str) -> TariffPlan:
 
 
 def _parse_table(value: object, where: str) -> PriceTable:
-    content = _keys(value, where, ("price_dollars_per_kwh",), ("windows",))
+    content = read_keys(value, where, ("price_dollars_per_kwh",), ("windows",))
     windows = content.get("windows", [])
     if not isinstance(windows, list):
         raise ConfigError(f"{where}: windows: expected a list, found {windows!r}")
@@ -240,7 +223,7 @@ def _parse_table(value: object, where: str) -> PriceTable:
 
 
 def _parse_window(value: object, where: str) -> PriceWindow:
-    content = _keys(value, where, ("from", "to", "price_dollars_per_kwh"), ("days", "name"))
+    content = read_keys(value, where, ("from", "to", "price_dollars_per_kwh"), ("days", "name"))
     days = content.get("days", "all")
     if days not in get_args(Days):
         raise ConfigError(f"{where}: days: {days!r}{suggest(days, get_args(Days))}; expected all, weekdays or weekends")

@@ -49,6 +49,37 @@ def read_yaml(path: Path, kind: str = "configuration file") -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
+def read_keys(
+    value: object, where: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, object]:
+    """Take a value of a file as a mapping with certain keys.
+
+    Parameters
+    ----------
+    value
+        What stands in the file.
+    where
+        File and place in it; used in error messages.
+    required, optional
+        Names of the keys.
+
+    Raises
+    ------
+    ConfigError
+        If it is no mapping, has an unknown key (with the nearest), or lacks one.
+    """
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: expected keys with values, found {value!r}")
+    content, known = {str(key): entry for key, entry in value.items()}, required + optional
+    for key in content:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}{suggest(key, known)}; known: {', '.join(known)}")
+    for key in required:
+        if key not in content:
+            raise ConfigError(f"{where}: key {key!r} is missing")
+    return content
+
+
 @functools.cache
 def _loader() -> type[yaml.SafeLoader]:
     """Return the safe loader of YAML, for which a key that appears twice is an error and not the last one's value."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import network as reference
 
+from p2p_market import devices
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
@@ -44,27 +45,37 @@ FEES: list[dict[str, float]] = [
         "buyer_share_of_fees": 1.0,
     },
 ]
-DEVICES: list[dict[str, Any]] = [
-    {},
-    {},
-    {"battery": {"owners": "all", "capacity_kwh": 4.0, "power_kw": 3.0, "wear_dollars_per_kwh": 0.01}},
-    {
-        "battery": {  # of some, and small
+EVERYBODY = {"owners": "all"}
+DEVICES: dict[str, list[dict[str, Any]]] = {  # by kind; none of the kind is a choice too
+    "battery": [
+        {**EVERYBODY, "capacity_kwh": 4.0, "power_kw": 3.0, "wear_dollars_per_kwh": 0.01},
+        {  # of some, and small
+            **EVERYBODY,
             "share": 0.6,
-            "owners": "all",
             "capacity_kwh": 0.7,
             "charge_efficiency": 0.8,
             "minimum_share": 0.2,
             "self_discharge_per_hour": 0.01,
-        }
-    },
-]
-DEVICES += [
-    {"pv_curtailment": {"owners": "all"}},
-    {"controlled_load": {"owners": "all", "window_start_hour": 11.0, "window_hours": 1.5, "power_kw": 20.0}},
-    {**DEVICES[-1], "controlled_load": {"share": 0.6, "owners": "all"}, "pv_curtailment": {"owners": "all"}},
-    {**DEVICES[-1], "pv_curtailment": {"share": 0.5, "owners": "all"}},  # and both
-]
+        },
+    ],
+    "controlled_load": [
+        {**EVERYBODY, "window_start_hour": 11.0, "window_hours": 1.5, "power_kw": 20.0},
+        {**EVERYBODY, "share": 0.6},
+    ],
+    "pv_curtailment": [EVERYBODY, {**EVERYBODY, "share": 0.5}],
+    "electric_vehicle": [  # from ten to one o'clock they leave and come back
+        {
+            **EVERYBODY,
+            "present_share": 0.1,
+            "latest_departure_hour": 11.0,
+            "earliest_arrival_hour": 11.1,
+            "arrival_hour": 12.0,
+            "vehicle_to_home": True,
+            "wear_dollars_per_kwh": 0.02,
+        },
+        {**EVERYBODY, "share": 0.6, "present_share": 0.8},
+    ],
+}
 NETWORKS: list[dict[str, Any] | None] = [
     None,
     None,
@@ -155,7 +166,8 @@ def cases(
         overrides["market.rounds"] = draw(st.sampled_from([1, 2, 5]))
         if overrides["market.rounds"] > 1:
             overrides["scenario.action"] = draw(st.sampled_from(["price", "price_quantity", "price_concession"]))
-    overrides["devices"] = draw(st.sampled_from(DEVICES))
+    chosen = {kind: draw(st.sampled_from([None, None, *designs])) for kind, designs in DEVICES.items()}
+    overrides["devices"] = {kind: design for kind, design in chosen.items() if design is not None}
     of_batteries = ["price_storage", "price_quantity_storage"] if "battery" in overrides["devices"] else []
     if overrides["devices"] and overrides["scenario.action"] != "price_concession":
         overrides["scenario.action"] = draw(st.sampled_from(["price", "full_devices", *of_batteries]))
@@ -234,6 +246,8 @@ def test_energy_balances(case: Case) -> None:
         assert_close(filled.sum(axis=1), np.zeros(2), volume)
         assert_close(filled + settlement.grid_import - settlement.grid_export, before.net_load, np.abs(before.net_load))
         energy = np.zeros_like(before.demand) if transition.dispatch is None else device_energy(transition.dispatch)
+        for move in () if transition.dispatch is None else transition.dispatch.moves.values():
+            np.testing.assert_array_equal(move.energy, np.rint(1000.0 * move.energy) / 1000.0)  # whole watt-hours
         limited = of_network(transition).limited
         metered = before.demand - before.pv + energy + limited.curtailed - limited.shed
         assert_close(metered, before.net_load, before.demand + before.pv + np.abs(energy))
@@ -406,6 +420,10 @@ def test_prices_stay_in_the_band_and_what_was_published_is_the_last_price(case: 
             np.testing.assert_array_equal(before.published_price, published)
         assert (np.abs(controller.state.published_position) <= 1.0).all()
         previous = transition
+
+
+def test_every_registered_device_is_among_the_cases() -> None:
+    assert list(DEVICES) == list(devices.DEVICES)
 
 
 def test_every_registered_mechanism_is_among_the_cases() -> None:

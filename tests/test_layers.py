@@ -31,6 +31,7 @@ LAYERS = {
     "tariff_plans": 1,
     "tariffs": 1,
     "devices": 1,
+    "power_flow": 1,
     "kpis": 2,
     "network": 1,
     "bounds": 2,
@@ -52,6 +53,7 @@ LAYERS = {
     "config": 7,
     "config_base": 7,
     "config_network": 7,
+    "config_power_flow": 7,
     "config_loading": 7,
     "build": 8,
     "build_network": 8,
@@ -60,6 +62,7 @@ LAYERS = {
     "registration": 9,
     "results": 9,
     "run_bounds": 9,
+    "run_power_flow": 9,
     "experiment": 10,
     "integrations": 10,
     "comparison": 11,
@@ -69,6 +72,8 @@ LAYERS = {
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
 LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
+HEAVY += ("power_grid_model",)
+READS_FRAMES += ("power_flow", "run_power_flow")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

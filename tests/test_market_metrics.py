@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import p2p_market
+from p2p_market.devices import DEVICES
 from p2p_market.market_metrics import fairness, liquidity, load_figures, market_power, price_figures
+from p2p_market.metrics import gains_from_trade, key_figures
+from p2p_market.recorder import Recorder
 
 NAN = float("nan")
 
@@ -86,3 +89,29 @@ def test_truthful_bidders_withhold_nothing_and_trade_at_competitive_prices() -> 
     assert kpis["smiths_alpha"] == pytest.approx(0.0, abs=1e-3)  # to a tick
     assert 0.0 < kpis["seller_concentration"] < 1.0
     assert 0.0 < kpis["price_cost_margin"] < 1.0
+
+
+def test_consumption_counts_loads_and_not_stores_and_deadlines_add_up() -> None:
+    """Two markets of one home: 8 kWh of demand, 5 of hot water, 4 charged and 1 given back by a car, 3 in a battery."""
+    kinds = ("battery", "controlled_load", "electric_vehicle")
+    home = np.zeros(1, dtype=np.int64)
+    devices = {kind: DEVICES[kind].build([DEVICES[kind].design()], home, 0.5, 1000) for kind in kinds}
+    recorder = Recorder(2, 2, 1, devices)
+    columns = recorder.households
+    columns["demand_kwh"][0] = 8.0
+    columns["controlled_load_kwh"][0] = 5.0
+    columns["electric_vehicle_kwh"][:, :, 0] = [[4.0, 4.0], [-1.0, -1.0]]
+    columns["battery_kwh"][1] = 3.0
+    columns["grid_import_kwh"][0] = 4.0
+    columns["controlled_load_missed_kwh"][1] = 0.5
+    columns["electric_vehicle_missed_kwh"][1, 0] = 3.0  # in one of the markets
+    figures = key_figures(recorder, gains_from_trade(recorder), 0.5)
+    assert figures["demand_kwh"] == 8.0
+    assert figures["self_sufficiency"] == pytest.approx(1.0 - 4.0 / 16.0)
+    assert figures["unmet_energy_kwh"] == pytest.approx(0.5 + 1.5)
+    without = Recorder(2, 2, 1, {"battery": devices["battery"]})
+    without.households["demand_kwh"][0], without.households["grid_import_kwh"][0] = 8.0, 4.0
+    without.households["battery_kwh"][1] = 3.0
+    figures = key_figures(without, gains_from_trade(without), 0.5)
+    assert figures["self_sufficiency"] == pytest.approx(0.5)
+    assert "unmet_energy_kwh" not in figures

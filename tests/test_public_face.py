@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import types
@@ -38,3 +39,8 @@ def test_public_names() -> None:
     assert isinstance(p2p_market.analysis, types.ModuleType)
     with pytest.raises(AttributeError, match="module 'p2p_market' has no attribute 'paralel_env'"):
         _ = p2p_market.paralel_env
+
+
+def test_a_function_that_names_the_package_can_be_pickled() -> None:
+    """Libraries that start workers pickle functions with the modules that they use; those go by name."""
+    assert pickle.loads(pickle.dumps(p2p_market)) is p2p_market  # noqa: S301 - our own

@@ -134,7 +134,7 @@ def test_shaping_adds_up_to_the_potential_of_the_start_whatever_is_done(gamma: f
         ({"reward.name": "peak_penalty", "reward.options": {"dollars_per_kwh": "a"}}, "is 'a'; expected a number"),
         (
             {"reward.shaping": {}},
-            "reward.shaping.potential 'stored_energy' is about a battery, and nobody on this street has one",
+            "reward.shaping.potential 'stored_energy' is about a device, battery, and nobody on this street has one",
         ),
         (
             {"reward.shaping": {"potential": "stored"}},

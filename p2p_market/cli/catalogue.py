@@ -55,7 +55,9 @@ def validate(
     checked = load_config(config, read_overrides(set))
 
     from p2p_market.build import build_controller  # noqa: PLC0415 (a wrong key is told before data is loaded)
+    from p2p_market.run_power_flow import prepare_power_flow  # noqa: PLC0415 (the same)
 
+    feeder = prepare_power_flow(checked)
     controller = build_controller(checked)
     container = controller.model.data_container
     summary: dict[str, Any] = {
@@ -66,6 +68,8 @@ def validate(
         "learners": controller.num_learners,
         "episode": f"{controller.horizon} intervals",
     }
+    if feeder is not None:
+        summary["feeder"] = f"{feeder.name}, {len(feeder.nodes)} nodes, households at {len(feeder.connections)} of them"
     console = Console()
     console.print(f"{config} is valid", style="bold")
     for label, text in summary.items():

@@ -9,13 +9,15 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from p2p_market.errors import ConfigError, is_number, suggest
-from p2p_market.types import BoolArray, FloatArray, IntArray
+from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
 
 DeviceState: TypeAlias = Mapping[str, FloatArray]
 """Named arrays ``(B, N)``, so that markets can be reset one by one whatever the device."""
 
-DesignType = TypeVar("DesignType", bound="DeviceDesign")
+DeviceDraw: TypeAlias = Mapping[str, AnyArray]
+"""Named arrays ``(B, ...)``: what chance decides about an episode, drawn before it starts."""
 
+DesignType = TypeVar("DesignType", bound="DeviceDesign")
 
 RecordedLoad: TypeAlias = Callable[[IntArray, IntArray], FloatArray]
 """Controlled load ``(B, N)`` [kWh] that the data records from row ``first`` (B, 1) up to row ``end`` (B, N)."""
@@ -27,10 +29,12 @@ class DeviceInterval:
 
     row: IntArray  # (B,) row of the data
     slot: IntArray  # (B,) interval of the day
+    elapsed: IntArray  # (B,) intervals played in this episode
     demand: FloatArray  # (B, N) [kWh] without devices
     pv: FloatArray  # (B, N) [kWh]
     net_load: FloatArray  # (B, N) [kWh] without devices, > 0 needs energy
     recorded_load: RecordedLoad | None = None  # on a street with controlled loads
+    draws: Mapping[str, DeviceDraw] = field(default_factory=dict)  # of the episode, by kind of device
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,17 @@ class DeviceMove:
     cut: FloatArray  # [kWh] of the request that was not possible: request less energy
     cost: FloatArray  # [$] wear, and comfort that is missed
     default_state: DeviceState | None = None  # the state if nobody had steered, where one owes something in it
+    missed: FloatArray | None = None  # [kWh] that had to come by the end of the interval and did not
+    deadline: BoolArray | None = None  # whether energy had to come by the end of the interval
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceRecord:
+    """What the devices of one kind did in a run, ``(T, B, N)`` each; 0 for households without one."""
+
+    energy: FloatArray  # [kWh] on the AC side: > 0 taken, < 0 given
+    missed: FloatArray  # [kWh] as in `DeviceMove`
+    deadlines: FloatArray  # 1 where energy had to come by the end of the interval
 
 
 class Device(Protocol):
@@ -52,17 +67,67 @@ class Device(Protocol):
     def owners(self) -> BoolArray:
         """``(N,)`` which households have one."""
 
+    def draw(self, generators: Sequence[np.random.Generator], slot: IntArray, horizon: int) -> DeviceDraw:
+        """What chance decides about episodes of ``horizon`` intervals, a generator a market; empty if it does nothing.
+
+        The first interval of each episode is ``slot`` (B,) of the day. A market's arrays depend on its generator alone.
+        """
+
     def start(self, interval: DeviceInterval) -> DeviceState:
         """State before the first interval of an episode."""
 
     def move(self, state: DeviceState, request: FloatArray, interval: DeviceInterval) -> DeviceMove:
         """Follow requests ``(B, N)`` from -1 to 1 as far as is possible; the default schedule where one is nan."""
 
-    def key_figures(self, energy: FloatArray) -> dict[str, float]:
-        """Key figures of a run by name, from the energy ``(T, B, N)`` [kWh] in every interval; means over markets."""
+    def key_figures(self, record: DeviceRecord) -> dict[str, float]:
+        """Key figures of a run by name; means over markets."""
 
     def end_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
         """What an episode that ends in this state still owes ``(B, N)`` [$], energy at ``price`` (N,) [$/kWh]."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a key of a design can be: a number from ``low`` to ``high``, or one of ``choices`` where there are any."""
+
+    unit: str = ""
+    low: float = 0.0
+    high: float = np.inf
+    above: bool = False  # ``low`` itself is too low
+    choices: tuple[Any, ...] = ()
+
+    def allow(self, value: Any) -> bool:
+        """Whether a key can have this value."""
+        if self.choices:
+            return any(value is choice or (isinstance(value, str) and value == choice) for choice in self.choices)
+        return is_number(value) and (self.low < value if self.above else self.low <= value) and value <= self.high
+
+    @property
+    def wanted(self) -> str:
+        """What is expected, as errors say it."""
+        if self.choices:
+            *others, last = (repr(choice) for choice in self.choices)
+            return f"{', '.join(others)} or {last}"
+        least = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
+        return f"a number {least}" + ("" if self.high == np.inf else f", at most {self.high:g}")
+
+
+Owners: TypeAlias = Literal["all", "prosumers", "consumers"]
+
+SHARE = Limits(high=1.0)
+EFFICIENCY = Limits(high=1.0, above=True)
+ENERGY = Limits("kWh", high=1e6, above=True)
+POWER = Limits("kW", high=1e6, above=True)
+PRICE = Limits("$/kWh")
+YES_OR_NO = Limits(choices=(True, False))
+ONE_OF_OWNERS = Limits(choices=("all", "prosumers", "consumers"))
+
+_LIMITS = "limits"
+
+
+def key(default: Any, limits: Limits) -> Any:
+    """Declare a field of a design with its default and what it can be, which errors and the docs read."""
+    return field(default=default, metadata={_LIMITS: limits})
 
 
 @dataclass(frozen=True)
@@ -77,21 +142,19 @@ class DeviceDesign:
         Who can: ``"all"``, ``"prosumers"`` or ``"consumers"``.
     """
 
-    share: float = 1.0
-    owners: Literal["all", "prosumers", "consumers"] = "all"
+    share: float = key(1.0, SHARE)
+    owners: Owners = key("all", ONE_OF_OWNERS)
 
     def __post_init__(self) -> None:
-        self.need("share", 0.0, 1.0)
-        if self.owners not in ("all", "prosumers", "consumers"):
-            raise ConfigError(f"owners is {self.owners!r}; expected 'all', 'prosumers' or 'consumers'")
+        for each in fields(self):
+            limits, value = each.metadata[_LIMITS], getattr(self, each.name)
+            if not limits.allow(value):
+                raise ConfigError(f"{each.name} is {value!r}; expected {limits.wanted}")
 
-    def need(self, name: str, low: float, high: float, *, above: bool = False) -> None:
-        """Raise unless a field is a number from ``low`` to ``high``, above ``low`` if so said."""
-        value = getattr(self, name)
-        if not is_number(value) or not (low < value if above else low <= value) or value > high:
-            least = f"above {low:g}" if above else f"{low:g} or more"
-            most = "" if high == np.inf else f", at most {high:g}"
-            raise ConfigError(f"{name} is {value!r}; expected a number {least}{most}")
+    @classmethod
+    def limits(cls) -> dict[str, Limits]:
+        """What the keys can be, by name."""
+        return {each.name: each.metadata[_LIMITS] for each in fields(cls)}
 
     @classmethod
     def of(cls: type[DesignType], options: Mapping[str, Any]) -> DesignType:
@@ -102,7 +165,7 @@ class DeviceDesign:
         ConfigError
             For a key that the design does not have, or a value that cannot be.
         """
-        known = [field.name for field in fields(cls)]
+        known = list(cls.limits())
         for name in options:
             if name not in known:
                 raise ConfigError(f"unknown key {name!r}{suggest(name, known)}; known: {', '.join(known)}")
@@ -152,8 +215,16 @@ class DeviceKind:
         Which of them are recorded too, as they are after an interval.
     summary
         One line for lists and docs.
+    default
+        What it does when nobody steers it.
+    cost
+        What it costs beside the energy.
     key_figures
         What `Device.key_figures` gives, by name, and what it means.
+    is_load
+        Whether the energy that it takes is consumption, as that of a load is and that of a store is not.
+    has_deadlines
+        Whether it owes energy by deadlines, which it may miss; moves say `DeviceMove.missed` and ``deadline`` then.
     """
 
     design: type[DeviceDesign]
@@ -161,8 +232,12 @@ class DeviceKind:
     component: str
     features: Mapping[str, DeviceFeature]
     summary: str
+    default: str
+    cost: str
     recorded: tuple[str, ...] = ()
     key_figures: Mapping[str, str] = field(default_factory=dict)
+    is_load: bool = False
+    has_deadlines: bool = False
 
 
 def assign(designs: Sequence[DeviceDesign], is_prosumer: BoolArray, rng: np.random.Generator) -> IntArray:

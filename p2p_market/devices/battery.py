@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
-from p2p_market.devices.base import DeviceDesign, DeviceInterval, DeviceMove, DeviceState
+from p2p_market.devices.base import (
+    EFFICIENCY,
+    ENERGY,
+    ONE_OF_OWNERS,
+    POWER,
+    PRICE,
+    SHARE,
+    DeviceDesign,
+    DeviceDraw,
+    DeviceInterval,
+    DeviceMove,
+    DeviceRecord,
+    DeviceState,
+    Limits,
+    Owners,
+    key,
+)
 from p2p_market.errors import ConfigError, is_number
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
@@ -30,31 +45,26 @@ class BatteryDesign(DeviceDesign):
         Share of the energy that gets through.
     self_discharge_per_hour
         Share of the stored energy that is lost in an hour.
-    minimum_share, initial_share
-        Of the capacity: what discharging leaves, and what is stored at the start of an episode.
+    minimum_share
+        Of the capacity: what discharging leaves.
+    initial_share
+        Of the capacity: what is stored at the start of an episode.
     wear_dollars_per_kwh
         Of energy that passes the AC side, in either direction.
     """
 
-    owners: Literal["all", "prosumers", "consumers"] = "prosumers"
-    capacity_kwh: float = 10.0
-    power_kw: float = 5.0
-    charge_efficiency: float = 0.95
-    discharge_efficiency: float = 0.95
-    self_discharge_per_hour: float = 0.0
-    minimum_share: float = 0.0
-    initial_share: float = 0.5
-    wear_dollars_per_kwh: float = 0.0
+    owners: Owners = key("prosumers", ONE_OF_OWNERS)
+    capacity_kwh: float = key(10.0, ENERGY)
+    power_kw: float = key(5.0, POWER)
+    charge_efficiency: float = key(0.95, EFFICIENCY)
+    discharge_efficiency: float = key(0.95, EFFICIENCY)
+    self_discharge_per_hour: float = key(0.0, Limits("1/h", high=1.0))
+    minimum_share: float = key(0.0, SHARE)
+    initial_share: float = key(0.5, SHARE)
+    wear_dollars_per_kwh: float = key(0.0, PRICE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("capacity_kwh", "power_kw"):
-            self.need(name, 0.0, 1e6, above=True)
-        for name in ("charge_efficiency", "discharge_efficiency"):
-            self.need(name, 0.0, 1.0, above=True)
-        for name in ("self_discharge_per_hour", "minimum_share", "initial_share"):
-            self.need(name, 0.0, 1.0)
-        self.need("wear_dollars_per_kwh", 0.0, np.inf)
         if self.initial_share < self.minimum_share:
             raise ConfigError(
                 f"initial_share is {self.initial_share!r}, below minimum_share, {self.minimum_share!r}; "
@@ -219,6 +229,10 @@ class Batteries:
         four_hours = 4.0 * energy_scale / self.interval_hours
         return np.broadcast_to(self.capacity / four_hours, state["stored"].shape)
 
+    def draw(self, generators: Sequence[np.random.Generator], slot: IntArray, horizon: int) -> DeviceDraw:  # noqa: ARG002
+        """Nothing is left to chance."""
+        return {}
+
     def start(self, interval: DeviceInterval) -> DeviceState:
         """State at the start of an episode: ``stored`` [kWh].
 
@@ -268,15 +282,9 @@ class Batteries:
             default_state={"stored": left_alone["unsteered"]} if left_alone else None,
         )
 
-    def key_figures(self, energy: FloatArray) -> dict[str, float]:
-        """Energy taken and given, and full cycles: what is given over what a full battery gives, mean over batteries.
-
-        Parameters
-        ----------
-        energy
-            ``(T, B, N)`` [kWh] on the AC side, > 0 taken.
-        """
-        taken, given = np.maximum(energy, 0.0).sum(axis=0), np.maximum(-energy, 0.0).sum(axis=0)
+    def key_figures(self, record: DeviceRecord) -> dict[str, float]:
+        """Energy taken and given; full cycles: what is given over what a full battery gives, mean over batteries."""
+        taken, given = np.maximum(record.energy, 0.0).sum(axis=0), np.maximum(-record.energy, 0.0).sum(axis=0)
         full = (self.capacity * self.discharge_efficiency)[self.owners]
         return {
             "battery_taken_kwh": float(taken.sum(axis=1).mean()),

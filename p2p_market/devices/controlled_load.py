@@ -8,7 +8,18 @@ from functools import cached_property
 
 import numpy as np
 
-from p2p_market.devices.base import DeviceDesign, DeviceInterval, DeviceMove, DeviceState
+from p2p_market.devices.base import (
+    POWER,
+    PRICE,
+    DeviceDesign,
+    DeviceDraw,
+    DeviceInterval,
+    DeviceMove,
+    DeviceRecord,
+    DeviceState,
+    Limits,
+    key,
+)
 from p2p_market.errors import ConfigError
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
@@ -23,23 +34,21 @@ class ControlledLoadDesign(DeviceDesign):
         As of `DeviceDesign`.
     power_kw
         Most that is taken.
-    window_start_hour, window_hours
-        When the daily window begins, and how long it is; it ends at midnight or before.
+    window_start_hour
+        When the daily window begins.
+    window_hours
+        How long it is; it ends at midnight or before.
     comfort_dollars_per_kwh
         Penalty for what is missed at the end of the window.
     """
 
-    power_kw: float = 5.0
-    window_start_hour: float = 0.0
-    window_hours: float = 24.0
-    comfort_dollars_per_kwh: float = 1.0
+    power_kw: float = key(5.0, POWER)
+    window_start_hour: float = key(0.0, Limits("h", high=24.0))
+    window_hours: float = key(24.0, Limits("h", high=24.0, above=True))
+    comfort_dollars_per_kwh: float = key(1.0, PRICE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.need("power_kw", 0.0, 1e6, above=True)
-        self.need("window_start_hour", 0.0, 24.0)
-        self.need("window_hours", 0.0, 24.0, above=True)
-        self.need("comfort_dollars_per_kwh", 0.0, np.inf)
         if self.window_start_hour + self.window_hours > 24.0:
             raise ConfigError(
                 f"window_start_hour is {self.window_start_hour!r} and window_hours {self.window_hours!r}; expected a "
@@ -138,6 +147,10 @@ class ControlledLoads:
         """``(B, N)`` share of the window that is left, 0 outside it."""
         return state["left"] / np.where(self.owners, self.num_slots, 1)
 
+    def draw(self, generators: Sequence[np.random.Generator], slot: IntArray, horizon: int) -> DeviceDraw:  # noqa: ARG002
+        """Nothing is left to chance but the days of the data."""
+        return {}
+
     def start(self, interval: DeviceInterval) -> DeviceState:
         """State at the start of an episode: what is ``due`` [kWh] and what of it is ``later`` in the default schedule.
 
@@ -166,7 +179,8 @@ class ControlledLoads:
         possible = np.where(inside, np.minimum(wanted, state["due"]), recorded)
         energy = np.floor(np.round(possible * self.units_per_kwh, 6)) / self.units_per_kwh
         due = np.where(inside, self._whole(state["due"] - energy), 0.0)
-        missed = np.where(left == 1, due, 0.0)
+        closes = left == 1
+        missed = np.where(closes, due, 0.0)
         following = self._left((interval.slot + 1) % round(24.0 / self.interval_hours)) * self.owners
         later = self._recorded(interval, 1, following)
         opens = following == np.where(self.owners, self.num_slots, -1)
@@ -177,17 +191,13 @@ class ControlledLoads:
             default_energy=recorded,
             cut=wanted - energy,
             cost=missed * self.comfort_cost,
+            missed=missed,
+            deadline=closes,
         )
 
-    def key_figures(self, energy: FloatArray) -> dict[str, float]:
-        """Energy taken.
-
-        Parameters
-        ----------
-        energy
-            ``(T, B, N)`` [kWh].
-        """
-        return {"controlled_load_taken_kwh": float(energy.sum(axis=(0, 2)).mean())}
+    def key_figures(self, record: DeviceRecord) -> dict[str, float]:
+        """Energy taken."""
+        return {"controlled_load_taken_kwh": float(record.energy.sum(axis=(0, 2)).mean())}
 
     def end_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:
         """What an episode that ends inside a window owes against the recorded schedule ``(B, N)`` [$]."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from p2p_market.devices.base import Device, DeviceInterval, DeviceMove, DeviceState
-from p2p_market.types import BoolArray, FloatArray
+from p2p_market.devices.base import Device, DeviceDraw, DeviceInterval, DeviceMove, DeviceState
+from p2p_market.randomness import join_episodes
+from p2p_market.types import BoolArray, FloatArray, IntArray
 
 FleetState: TypeAlias = Mapping[str, DeviceState]
 """State of the devices by kind."""
+
+FleetDraw: TypeAlias = Mapping[str, DeviceDraw]
+"""What chance decides about an episode, by kind."""
 
 Requests: TypeAlias = Mapping[str, FloatArray]
 """Requests ``(B, N)`` by kind of device, -1 to 1; what is nan, and a kind that is not named, follows its default."""
@@ -59,6 +63,18 @@ class Fleet:
 
     def __bool__(self) -> bool:
         return bool(self.devices)
+
+    def draw(self, generators: Sequence[np.random.Generator], slot: IntArray, horizon: int) -> FleetDraw:
+        """What chance decides about episodes that start in interval ``slot`` (B,) of the day, a generator a market."""
+        return {kind: device.draw(generators, slot, horizon) for kind, device in self.devices.items()}
+
+    def join_draws(self, previous: FleetDraw, drawn: FleetDraw, mask: BoolArray) -> FleetDraw:
+        """Of a batch in which the episodes of the markets ``mask`` (B,) start anew."""
+        chosen = np.flatnonzero(mask)
+        return {
+            kind: {name: join_episodes(values, drawn[kind][name], chosen) for name, values in draw.items()}
+            for kind, draw in previous.items()
+        }
 
     def start(self, interval: DeviceInterval) -> FleetState:
         """State before the first interval of episodes."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from p2p_market.devices.base import DeviceDesign, DeviceInterval, DeviceMove, DeviceState
+from p2p_market.devices.base import (
+    ONE_OF_OWNERS,
+    DeviceDesign,
+    DeviceDraw,
+    DeviceInterval,
+    DeviceMove,
+    DeviceRecord,
+    DeviceState,
+    Owners,
+    key,
+)
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
 
@@ -22,7 +31,7 @@ class PvCurtailmentDesign(DeviceDesign):
         As of `DeviceDesign`.
     """
 
-    owners: Literal["all", "prosumers", "consumers"] = "prosumers"
+    owners: Owners = key("prosumers", ONE_OF_OWNERS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +67,10 @@ class PvCurtailment:
         """``(B, N)`` 1 for households that have one."""
         return np.broadcast_to(self.owners.astype(np.float64), state["curtailed"].shape)
 
+    def draw(self, generators: Sequence[np.random.Generator], slot: IntArray, horizon: int) -> DeviceDraw:  # noqa: ARG002
+        """Nothing is left to chance."""
+        return {}
+
     def start(self, interval: DeviceInterval) -> DeviceState:
         """State at the start of an episode: ``curtailed`` [kWh] in the last interval, 0."""
         return {"curtailed": np.zeros_like(interval.pv)}
@@ -83,15 +96,9 @@ class PvCurtailment:
             state={"curtailed": energy}, energy=energy, default_energy=nothing, cut=wanted - energy, cost=nothing
         )
 
-    def key_figures(self, energy: FloatArray) -> dict[str, float]:
-        """Energy thrown away.
-
-        Parameters
-        ----------
-        energy
-            ``(T, B, N)`` [kWh].
-        """
-        return {"pv_curtailed_kwh": float(energy.sum(axis=(0, 2)).mean())}
+    def key_figures(self, record: DeviceRecord) -> dict[str, float]:
+        """Energy thrown away."""
+        return {"pv_curtailed_kwh": float(record.energy.sum(axis=(0, 2)).mean())}
 
     def end_cost(self, state: DeviceState, price: FloatArray) -> FloatArray:  # noqa: ARG002 (nothing is owed)
         """Nothing is owed at the end of an episode: 0 ``(B, N)`` [$]."""

@@ -102,13 +102,3 @@ class Forecaster:
         error = state.forecast_error[np.arange(len(place)), place, quantity]
         noisy: FloatArray = energy * np.maximum(1.0 + error, 0.0)
         return noisy
-
-
-def join_errors(previous: FloatArray, drawn: FloatArray, chosen: IntArray) -> FloatArray:
-    """Errors of a batch in which the episodes of the markets ``chosen`` start anew, perhaps of another length."""
-    length = max(previous.shape[1], drawn.shape[1])
-    joined = np.zeros((len(previous), length, *previous.shape[2:]))
-    joined[:, : previous.shape[1]] = previous
-    joined[chosen] = 0.0
-    joined[chosen, : drawn.shape[1]] = drawn
-    return joined

@@ -122,8 +122,8 @@ class Observer:
         for name, feature in zip(names, self.features, strict=True):
             if feature.device is not None and feature.device not in devices:
                 raise ConfigError(
-                    f"observation feature {name!r} is about a {feature.device}, and nobody on this street has one; "
-                    f"give the street some (devices.{feature.device}), or leave the feature out"
+                    f"observation feature {name!r} is about a device, {feature.device}, and nobody on this street has "
+                    f"one; give the street some (devices.{feature.device}), or leave the feature out"
                 )
             if feature.of_network and not has_network:
                 raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from gymnasium import spaces
 from p2p_market.devices import DEVICES
 from p2p_market.devices.base import Device, DeviceInterval
 from p2p_market.devices.controlled_load import ControlledLoads
-from p2p_market.devices.fleet import Fleet
+from p2p_market.devices.fleet import Fleet, FleetDraw
 from p2p_market.errors import ConfigError
 from p2p_market.network.network import Network
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
@@ -79,6 +79,7 @@ class EpisodeDraw:
     row: IntArray  # (B,) first row of the data
     profile: IntArray  # (B, N) household of the data behind each slot
     forecast_error: FloatArray | None = None  # (B, T + 1 + H, 2, N) where forecasts are noisy
+    devices: FleetDraw = field(default_factory=dict)  # by kind of device
 
 
 class AuctionScenario:
@@ -292,8 +293,22 @@ class AuctionScenario:
             out = np.empty((*state.net_load.shape, len(self.observer.names)), dtype=np.float32)
         return out, self.observer.observe(state, self.scales, out)
 
-    def draw_episode(self, generators: Sequence[np.random.Generator], horizon: int) -> EpisodeDraw:
+    def draw_episode(
+        self,
+        generators: Sequence[np.random.Generator],
+        horizon: int,
+        device_generators: Sequence[np.random.Generator] = (),
+    ) -> EpisodeDraw:
         """Draw days and households of an episode, a generator a market.
+
+        Parameters
+        ----------
+        generators
+            For days, households and errors of forecasts.
+        horizon
+            Intervals of the episode.
+        device_generators
+            For what chance decides about devices; not needed on a street without.
 
         Raises
         ------
@@ -305,7 +320,8 @@ class AuctionScenario:
         fixed = self.street.profile
         profile = np.stack([self.households(rng) if fixed is None else fixed for rng in generators])
         errors = None if self.forecast is None else self.forecast.draw_errors(generators, horizon, profile.shape[1])
-        return EpisodeDraw(rows, profile, errors)
+        devices = self.fleet.draw(device_generators, self.calendar.slot[rows], horizon)
+        return EpisodeDraw(rows, profile, errors, devices)
 
     def read_meters(self, row: IntArray, profile: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Demand, PV and net load ``(B, N)`` [kWh] of interval ``row`` (B,), on the energy grid.
@@ -339,15 +355,18 @@ class AuctionScenario:
         """Describe the coming interval, with its meters as in ``state``, to devices."""
         slot = self.calendar.slot.take(state.row, mode="clip")
         table, profile = self._recorded, state.profile
+        interval = DeviceInterval(
+            state.row, slot, state.elapsed, state.demand, state.pv, state.net_load, draws=state.device_draws
+        )
         if table is None:
-            return DeviceInterval(state.row, slot, state.demand, state.pv, state.net_load)
+            return interval
 
         def recorded(first: IntArray, end: IntArray) -> FloatArray:
             last = len(table) - 1
             energy: FloatArray = table[np.minimum(end, last), profile] - table[np.minimum(first, last), profile]
             return energy / self._units_per_kwh
 
-        return DeviceInterval(state.row, slot, state.demand, state.pv, state.net_load, recorded)
+        return replace(interval, recorded_load=recorded)
 
     def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""

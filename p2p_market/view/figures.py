@@ -18,6 +18,7 @@ from p2p_market.view.book import Book
 from p2p_market.view.clock import interval_name, long_date, span_name
 from p2p_market.view.course import Course, read_course
 from p2p_market.view.curves import draw_curves
+from p2p_market.view.feeder import draw_power_flow
 from p2p_market.view.style import (
     BAND,
     BUY,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from p2p_market.config import Config
+    from p2p_market.power_flow.summary import PowerFlowFrames
 
 DOTS_PER_INCH = 110
 _Drawing: TypeAlias = "tuple[Callable[[Figure, Results], None], tuple[float, float]]"
@@ -67,6 +69,10 @@ class Results(Protocol):
         """A row a market, interval and household."""
 
     @property
+    def power_flow(self) -> PowerFlowFrames | None:
+        """Voltages and loadings on a feeder, where they were asked for."""
+
+    @property
     def household_totals(self) -> pl.DataFrame:
         """A row a market and household."""
 
@@ -80,8 +86,8 @@ def write_figures(results: Results, folder: str | Path) -> list[Path]:
         A finished run.
     folder
         Where to write ``price_and_volume.png``, ``supply_and_demand.png``, ``savings_by_household.png`` and
-        ``community_power.png``, and with batteries ``battery_day.png``. Each appears when it is complete, and takes
-        the place of an earlier one.
+        ``community_power.png``, with batteries ``battery_day.png``, and with a power flow
+        ``voltage_and_loading.png``. Each appears when it is complete, and takes the place of an earlier one.
 
     Returns
     -------
@@ -111,7 +117,12 @@ def write_figures(results: Results, folder: str | Path) -> list[Path]:
 def _drawings_of(results: Results) -> Mapping[str, _Drawing]:
     """Those of every run, and those of what this street has; a day of batteries needs more than one interval."""
     shows_batteries = "battery_kwh" in results.households.columns and results.intervals["start"].n_unique() > 1
-    return {**_DRAWINGS, "battery_day.png": (_draw_battery_day, (10.0, 8.2))} if shows_batteries else _DRAWINGS
+    drawings = dict(_DRAWINGS)
+    if shows_batteries:
+        drawings["battery_day.png"] = (_draw_battery_day, (10.0, 8.2))
+    if results.power_flow is not None:
+        drawings["voltage_and_loading.png"] = (_draw_power_flow, (10.0, 6.6))
+    return drawings
 
 
 def _first_market(frame: pl.DataFrame) -> pl.DataFrame:
@@ -336,6 +347,12 @@ def _draw_community_power(figure: Figure, results: Results) -> None:
 def _draw_battery_day(figure: Figure, results: Results) -> None:
     _head(figure, "The day on which batteries moved most energy", results)
     draw_battery_day(figure, _first_market(results.intervals), _first_market(results.households))
+
+
+def _draw_power_flow(figure: Figure, results: Results) -> None:
+    assert results.power_flow is not None  # noqa: S101 - drawn only where there is one
+    _head(figure, "Voltage and loading of the feeder by time of day", results)
+    draw_power_flow(figure, _first_market(results.power_flow.intervals), results.power_flow.voltage_limits)
 
 
 _DRAWINGS: Mapping[str, _Drawing] = {

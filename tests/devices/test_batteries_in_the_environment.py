@@ -183,7 +183,7 @@ def test_who_has_a_battery_is_drawn_by_the_seed_and_in_several_sizes() -> None:
         ({"action": "price_storage"}, "action map 'price_storage' steers 'battery', and nobody on this street has one"),
         (
             {"observation": ["state_of_charge"]},
-            "'state_of_charge' is about a battery, and nobody on this street has one",
+            "'state_of_charge' is about a device, battery, and nobody on this street has one",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streets import assert_same, homes, random_batch, street_vector_env
 
+import p2p_market
 from p2p_market.data.container import DataContainer
 from p2p_market.devices import ControlledLoadDesign, ControlledLoads, DeviceInterval
 from p2p_market.errors import ConfigError
@@ -45,7 +46,7 @@ def interval_of(row: int, recorded: list[int], pv: float = 0.0) -> DeviceInterva
         return np.array([[total / 1000.0]])
 
     one = np.full((1, 1), pv)
-    return DeviceInterval(np.array([row]), np.array([row % 6]), one, one, one, between)
+    return DeviceInterval(np.array([row]), np.array([row % 6]), np.zeros(1, np.int64), one, one, one, between)
 
 
 @given(
@@ -163,3 +164,25 @@ def test_what_cannot_be_is_an_error_when_it_is_loaded(design: dict[str, Any], me
 def test_data_without_a_controlled_load_is_an_error() -> None:
     with pytest.raises(ConfigError, match="the data has no controlled load kept apart"):
         street_vector_env(1, 4, overrides=STREET)
+
+
+def test_as_a_device_it_is_not_part_of_the_demand_whatever_the_data_section_says() -> None:
+    runs = [
+        p2p_market.run(
+            overrides={
+                "num_households": 6,
+                "data": {"days": 8, "num_homes": 12, "controlled_load_share": 1.0, "include_controlled_load": included},
+                "run.days": 2,
+                "devices": devices,
+            }
+        )
+        for included in (False, True)
+        for devices in ({"controlled_load": {"share": 0.5}}, {})
+    ]
+    device, general, included_too, whole = (run.households["demand_kwh"].to_numpy() for run in runs)
+    np.testing.assert_array_equal(device, included_too)  # with the device it makes no difference
+    np.testing.assert_array_equal(device, general)
+    taken = [run.households["controlled_load_kwh"].to_numpy() for run in (runs[0], runs[2])]
+    np.testing.assert_array_equal(*taken)
+    assert taken[0].sum() > 1.0
+    assert whole.sum() > general.sum() + taken[0].sum()  # half of the street has the device

@@ -24,7 +24,8 @@ def test_physics_is_that_of_a_slow_loop(homes: list[tuple[int, int, bool]]) -> N
     pv = np.array([[watt_hours / 1000.0 for watt_hours, _, _ in homes]])
     request = np.array([[eighths / 8.0 for _, eighths, _ in homes]])
     device = PvCurtailment(np.array([owns for _, _, owns in homes]))
-    interval = DeviceInterval(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros_like(pv), pv, -pv)
+    start = np.zeros(1, np.int64)
+    interval = DeviceInterval(start, start, start, np.zeros_like(pv), pv, -pv)
     move = device.move(device.start(interval), request, interval)
     for place, (watt_hours, eighths, owns) in enumerate(homes):
         wanted = Fraction(eighths + 8, 16) * watt_hours if owns else Fraction(0)
