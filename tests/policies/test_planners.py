@@ -240,6 +240,15 @@ def test_a_policy_that_bids_by_a_plan_has_none_in_an_observation() -> None:
         as_callable("marginal_value", street_env(4))
 
 
+@pytest.mark.parametrize(
+    ("rule", "unseen"),
+    [("optimal", "meters of all neighbours"), ("mpc", "meters of all neighbours"), ("selfish_mpc", "efficiencies")],
+)
+def test_a_plan_cannot_be_made_from_an_observation(rule: str, unseen: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{unseen}.*which no observation shows; let it play as population.storage"):
+        as_callable(rule, street_env(4))
+
+
 def test_a_street_without_batteries_has_nothing_to_plan() -> None:
     figures = figures_of({"devices": {}, "population.storage": "optimal", "run.policy": "marginal_value"})
     truthful = figures_of({"devices": {}, "run.policy": "truthful"})
