@@ -83,8 +83,8 @@ def as_callable(
     """
     if policy in PLANNERS:
         raise ConfigError(
-            f"{policy!r} is a storage rule that plans {_UNSEEN[PLANNERS[policy].together]}, which no observation shows; "
-            f"let it play as population.storage: {policy}, beside any policy that bids"
+            f"{policy!r} is a storage rule that plans {_UNSEEN[PLANNERS[policy].together]}, which no observation shows;"
+            f" let it play as population.storage: {policy}, beside any policy that bids"
         )
     chosen = POLICIES[policy].with_options(policy, options or {})
     if not hasattr(env, "controller"):
