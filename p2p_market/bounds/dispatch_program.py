@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,16 @@ class DispatchSolution:
     cost: float  # [$]
     status: str  # what the solver says of it
     is_definite: BoolArray  # (T, N) whether battery and meter have one direction
+
+
+def kinds_left_out(kinds: Iterable[str], *, has_network: bool) -> list[str]:
+    """Kinds of devices that can lower a street's cost and are no part of the program.
+
+    Batteries are its part. PV that is curtailed could have been sold at a feed-in price of 0 or more, and spares import
+    where its household imports, so curtailment lowers no cost but beyond the feeder limits of a network.
+    """
+    known = {"battery"} if has_network else {"battery", "pv_curtailment"}
+    return [kind for kind in kinds if kind not in known]
 
 
 class DispatchProgram:

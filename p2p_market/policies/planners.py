@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from p2p_market.bounds.dispatch import energy_towards
+from p2p_market.bounds.dispatch_program import kinds_left_out
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.storage_plan import StoragePlan, plan_storage
 from p2p_market.devices.battery import Batteries
@@ -77,7 +78,7 @@ class Planning:
     Raises
     ------
     ConfigError
-        Without forecasts where they are needed, or on a street with devices other than batteries.
+        Without forecasts where they are needed, or on a street with devices that the program leaves out.
     MissingExtraError
         Without scipy.
     """
@@ -85,11 +86,11 @@ class Planning:
     def __init__(
         self, name: str, planner: Planner, scenario: AuctionScenario, steered: BoolArray, network_fee: float
     ) -> None:
-        others = [kind for kind in scenario.fleet.devices if kind != "battery"]
+        others = kinds_left_out(scenario.fleet.devices, has_network=scenario.network is not None)
         if others:
             raise ConfigError(
-                f"population.storage: {name!r} plans for streets whose only devices are batteries, and this one has "
-                f"{', '.join(others)}; leave those devices out, or choose a rule that does not plan"
+                f"population.storage: {name!r} plans for streets with batteries, and PV curtailment where there is no "
+                f"network, and this one has {', '.join(others)}; leave those out, or choose a rule that does not plan"
             )
         if not planner.has_foresight and scenario.forecast is None:
             raise ConfigError(

@@ -112,6 +112,14 @@ def test_no_actions_of_learners_cost_less_than_the_bound(overrides: dict[str, An
     assert_in_order(figures_of(overrides, num_homes=3, action_seed=action_seed))
 
 
+@given(streets(), st.integers(0, 1000))
+@settings(max_examples=15, deadline=None)
+def test_curtailing_pv_leads_no_lower(overrides: dict[str, Any], action_seed: int) -> None:
+    overrides |= {"scenario.action": "full_devices", "network": None}
+    overrides["devices"] = {**overrides["devices"], "pv_curtailment": {}}
+    assert_in_order(figures_of(overrides, num_homes=3, action_seed=action_seed))
+
+
 def test_without_batteries_truthful_trade_at_one_price_captures_all_value() -> None:
     figures = figures_of({"tariff.plan": {"flat": 0.5, "agl_time_of_use": 0.5}, "run.policy": "truthful"})
     assert figures["optimal_cost_dollars"] == pytest.approx(figures["community_cost_dollars"])

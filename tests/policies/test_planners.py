@@ -214,8 +214,16 @@ def test_planners_are_neighbours_in_either_environment() -> None:
             r"population.storage: 'mpc' plans over forecasts, and there are none; set scenario.forecast",
         ),
         (
-            {"population.storage": "optimal", "devices": {**BATTERY, "pv_curtailment": {}}},
-            r"'optimal' plans for streets whose only devices are batteries, and this one has pv_curtailment",
+            {"population.storage": "optimal", "devices": {**BATTERY, "electric_vehicle": {"owners": "all"}}},
+            r"'optimal' plans for streets with batteries, and PV curtailment.*this one has electric_vehicle; leave",
+        ),
+        (
+            {
+                "population.storage": "mpc",
+                "devices": {**BATTERY, "pv_curtailment": {}},
+                "network": {"feeders": 1, "export_limit_kw": 1.0},
+            },
+            r"PV curtailment where there is no network, and this one has pv_curtailment",
         ),
         (
             {"population.storage": "idle", "run.policy": "marginal_value"},
