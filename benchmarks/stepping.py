@@ -19,9 +19,10 @@ import p2p_market
 from benchmarks.cases import BASE_SIZE, Case, Row
 from benchmarks.measure import Effort, medians
 from benchmarks.no_op import NoOpEnv
-from p2p_market.build import build_controller, load_data
+from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
 from p2p_market.data.container import DataContainer
+from p2p_market.data_loading import load_data
 from p2p_market.env import AuctionEnv
 from p2p_market.metrics import gains_from_trade
 from p2p_market.recorder import Recorder

@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the code, and its tables of mechanisms, key figures and devices into other pages.
+"""Writes docs/reference.md from the code, and tables of mechanisms, key figures, devices and tasks into other pages.
 
 python docs/generate_reference.py            # write
 python docs/generate_reference.py --check    # only say whether the files are up to date
@@ -26,6 +26,7 @@ from p2p_market.recorder import device_columns
 from p2p_market.rewards import REWARDS
 from p2p_market.scenario.features import FEATURES, forecast_features
 from p2p_market.scenario.observations import PRESETS
+from p2p_market.tasks import TASKS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -35,6 +36,8 @@ PAGES = Path(__file__).with_name("mechanisms")
 RESULTS = Path(__file__).with_name("results.md")
 DEVICE_PAGE = Path(__file__).with_name("devices.md")
 BEGIN, END = "<!-- properties: begin -->\n", "<!-- properties: end -->\n"
+TASK_PAGE, README = Path(__file__).with_name("tasks.md"), Path(__file__).parents[1] / "README.md"
+TASKS_BEGIN, TASKS_END = "<!-- tasks: begin -->\n", "<!-- tasks: end -->\n"
 FIGURES_BEGIN, FIGURES_END = "<!-- key figures: begin -->\n", "<!-- key figures: end -->\n"
 
 _HEADER = """\
@@ -184,6 +187,53 @@ def with_key_figures(page: Path) -> str:
     """A page's text with the tables of key figures as the code has them."""
     before, rest = page.read_text(encoding="utf-8").split(FIGURES_BEGIN)
     return f"{before}{FIGURES_BEGIN}\n{key_figures()}\n{FIGURES_END}{rest.split(FIGURES_END)[1]}"
+
+
+def task_table() -> str:
+    """Tasks in a line each."""
+    rows = []
+    for name in TASKS:
+        task = TASKS[name]
+        config = task.configuration()
+        minutes = getattr(config.data, "interval_minutes", 30)
+        hours = 24 * (config.episode.days or 1)
+        rows.append(
+            [
+                f"[`{name}`]({{page}}#{name})",
+                task.summary,
+                f"{hours * 60 // minutes} intervals of {minutes} min",
+                f"`{config.market.mechanism}`",
+                f"`{config.scenario.action}`",
+                task.judged_by.replace("_", " "),
+            ]
+        )
+    return table(["task", "street", "episode", "market", "an agent chooses", "judged by"], rows)
+
+
+def task_splits() -> str:
+    """What each task is for, its splits and its protocol."""
+    parts = []
+    for name in TASKS:
+        task = TASKS[name]
+        spans = [
+            f"{split}: households {', '.join(chosen.pool)}, {chosen.first_day} to {chosen.last_day}"
+            for split, chosen in task.splits.items()
+        ]
+        references = ", ".join(f"`{player.name}`" for player in task.references)
+        parts.append(
+            f"**{name}.** {task.story} *Splits:* {'; '.join(spans)}. *Protocol:* {task.evaluation.episodes} episodes, "
+            f"seed {task.evaluation.seed}. *References:* {references}.\n"
+        )
+    return "\n".join(parts)
+
+
+def with_tasks(page: Path) -> str:
+    """A page's text with the table of tasks as their files have it, and on their own page all about them."""
+    before, rest = page.read_text(encoding="utf-8").split(TASKS_BEGIN)
+    is_own = page == TASK_PAGE
+    text = task_table().replace("{page}", "" if is_own else "docs/tasks.md")
+    text = f"{text}\n{task_splits()}" if is_own else text
+    return f"{before}{TASKS_BEGIN}\n{text}\n{TASKS_END}{rest.split(TASKS_END)[1]}"
 
 
 def meanings(design: type[DeviceDesign]) -> dict[str, str]:
@@ -393,6 +443,8 @@ def main() -> int:
     texts = {
         TARGET: reference(),
         RESULTS: with_key_figures(RESULTS),
+        TASK_PAGE: with_tasks(TASK_PAGE),
+        README: with_tasks(README),
         DEVICE_PAGE: with_devices(DEVICE_PAGE),
         **{page: with_properties(page) for page in sorted(PAGES.glob("*.md"))},
     }

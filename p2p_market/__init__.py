@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from p2p_market import analysis
     from p2p_market.auction.clear import clear
     from p2p_market.config_loading import load_config
+    from p2p_market.evaluation import evaluate
     from p2p_market.experiment import run
-    from p2p_market.make import env, parallel_env, raw_env, vector_env
+    from p2p_market.make import env, make, parallel_env, raw_env, vector_env
 
 _HOME = {
     "clear": "p2p_market.auction.clear",
     "env": "p2p_market.make",
+    "evaluate": "p2p_market.evaluation",
     "load_config": "p2p_market.config_loading",
+    "make": "p2p_market.make",
     "parallel_env": "p2p_market.make",
     "raw_env": "p2p_market.make",
     "run": "p2p_market.experiment",
@@ -34,13 +37,25 @@ _HOME = {
 
 _PACKAGES = ("analysis",)
 
-__all__ = ["__version__", "analysis", "clear", "env", "load_config", "parallel_env", "raw_env", "run", "vector_env"]
+__all__ = [
+    "__version__",
+    "analysis",
+    "clear",
+    "env",
+    "evaluate",
+    "load_config",
+    "make",
+    "parallel_env",
+    "raw_env",
+    "run",
+    "vector_env",
+]
 
 register_environments()
 
 
 class _Package(ModuleType):
-    """The package's own type: ``env`` and ``vector_env`` stay functions although modules of that name exist.
+    """The package's own type: ``env``, ``make`` and ``vector_env`` stay functions although modules are called so.
 
     Python binds a submodule to its package when it is first imported, anywhere, and would hide the function.
     """

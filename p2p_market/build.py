@@ -1,8 +1,7 @@
-"""From a configuration to running parts: data, street, tariffs, market, controller."""
+"""From a configuration to running parts: street, tariffs, market, controller."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,9 +13,10 @@ from p2p_market.auction.operator import MarketOperator
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.build_network import build_network
-from p2p_market.config import AusgridData, Config, StreetSection, SyntheticData, TableData
+from p2p_market.config import Config, StreetSection
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
+from p2p_market.data_loading import DEFAULT_HOUSEHOLDS, load_data, select_data
 from p2p_market.devices import DEVICES, Device
 from p2p_market.devices.base import assign
 from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
@@ -34,50 +34,8 @@ from p2p_market.tariffs import build_schedule
 from p2p_market.types import BoolArray, IntArray
 from p2p_market.view.view import AuctionView
 
-_DEFAULT_HOUSEHOLDS = 20
-_LEAST_SYNTHETIC_HOMES = 50
-
 # Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
 _STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM, _NETWORK_STREAM = range(5)
-
-
-def load_data(config: Config) -> DataContainer:
-    """Load or generate the household data of a configuration; synthetic data is kept for the next call."""
-    data = config.data
-    match data:
-        case SyntheticData():
-            num_homes = data.num_homes or max(
-                config.street.num_households or _DEFAULT_HOUSEHOLDS, _LEAST_SYNTHETIC_HOMES
-            )
-            if "controlled_load" in config.devices:
-                data = data.model_copy(update={"include_controlled_load": True})  # kept apart, and taken out again
-            return _synthetic(data, num_homes)
-        case AusgridData():
-            from p2p_market.data.ausgrid import load_ausgrid  # noqa: PLC0415 (polars loads only where files are read)
-
-            return load_ausgrid(
-                data.path if isinstance(data.path, str) else list(data.path),
-                customers=data.customers,
-                start=data.start,
-                end=data.end,
-                months=data.months,
-                include_controlled_load=data.include_controlled_load or "controlled_load" in config.devices,
-                missing=data.missing,
-                clock_changes=data.clock_changes,
-                cache=data.cache,
-            )
-        case TableData():
-            from p2p_market.data.tabular import load_table  # noqa: PLC0415 (polars loads only where files are read)
-
-            return load_table(
-                data.path,
-                customers=data.customers,
-                start=data.start,
-                end=data.end,
-                months=data.months,
-                missing=data.missing,
-                **data.options,
-            )
 
 
 def build_controller(
@@ -118,6 +76,8 @@ def build_controller(
             f"data_container is {type(container).__name__}; expected a DataContainer, "
             "such as p2p_market.data.tabular.from_frame(frame) or DataContainer.from_arrays(...) makes"
         )
+    else:
+        container = select_data(config, container)
     street = build_street(config.street, container, config.seed)
     schedule = build_schedule(
         config.tariff.plan,
@@ -270,7 +230,7 @@ def build_street(section: StreetSection, container: DataContainer, seed: int) ->
     elif section.households == "all":
         profile = np.arange(container.num_households)
     else:
-        num_households = section.num_households or _DEFAULT_HOUSEHOLDS
+        num_households = section.num_households or DEFAULT_HOUSEHOLDS
         share = float(has_pv.mean()) if section.pv_share is None else section.pv_share
         is_prosumer = np.arange(num_households) < round(share * num_households)
         check_roles(has_pv, int(is_prosumer.sum()))
@@ -350,22 +310,6 @@ def episode_length(config: Config, container: DataContainer) -> int:
     if config.episode.days is None:
         raise ConfigError("episode.days: given null; give days, or num_intervals")
     return config.episode.days * container.calendar.slots_per_day
-
-
-@functools.lru_cache(maxsize=4)
-def _synthetic(data: SyntheticData, num_homes: int) -> DataContainer:
-    from p2p_market.data.synthetic import synthetic_community  # noqa: PLC0415 (not needed where files are read)
-
-    return synthetic_community(
-        num_homes,
-        start=data.start.isoformat(),
-        days=data.days,
-        interval_minutes=data.interval_minutes,
-        seed=data.seed,
-        pv_share=data.pv_share,
-        controlled_load_share=data.controlled_load_share,
-        include_controlled_load=data.include_controlled_load,
-    )
 
 
 def _places_of(customers: tuple[str, ...], container: DataContainer) -> IntArray:

@@ -18,6 +18,7 @@ from p2p_market.scenario.features import FEATURES
 from p2p_market.scenario.observations import PRESETS
 from p2p_market.shaping import POTENTIALS
 from p2p_market.tariffs import TARIFFS
+from p2p_market.tasks import TASKS
 
 
 def registries() -> dict[str, Registry[Any]]:
@@ -36,4 +37,5 @@ def registries() -> dict[str, Registry[Any]]:
         "tariffs": TARIFFS,
         "feeders": FEEDERS,
         "kpis": KPIS,
+        "tasks": TASKS,
     }

@@ -19,7 +19,8 @@ from p2p_market.config_base import PathText, Section, registered
 from p2p_market.config_network import NetworkSection
 from p2p_market.config_power_flow import PowerFlowSection
 from p2p_market.data.calendar import to_minute
-from p2p_market.errors import P2PMarketError
+from p2p_market.data.selection import expand_pool
+from p2p_market.errors import DataError, P2PMarketError
 
 
 def _local_time(value: Any) -> dt.date | dt.datetime:
@@ -34,6 +35,19 @@ def _folder_name(name: str) -> str:
     if not name.strip(".") or "/" in name or "\\" in name:
         raise ValueError("a folder of results is named by it, so it needs a letter and has no slash")
     return name
+
+
+def _as_entries(value: Any) -> Any:
+    """Take one name or range as a list of one."""
+    return [value] if isinstance(value, str) or type(value) is int else value
+
+
+def _pool_that_can_be(pool: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        expand_pool(pool)
+    except DataError as error:
+        raise ValueError(str(error)) from None
+    return pool
 
 
 def _number_as_text(value: Any) -> Any:
@@ -53,6 +67,11 @@ FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
 Day: TypeAlias = Annotated[dt.date, BeforeValidator(_local_time)]
 Moment: TypeAlias = Annotated[dt.date | dt.datetime, BeforeValidator(_local_time)]
 Customers: TypeAlias = Annotated[tuple[Annotated[str, BeforeValidator(_number_as_text)], ...], Field(min_length=1)]
+Pool: TypeAlias = Annotated[
+    tuple[Annotated[str, BeforeValidator(_number_as_text)], ...],
+    BeforeValidator(_as_entries),
+    AfterValidator(_pool_that_can_be),
+]
 
 
 MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
@@ -128,6 +147,11 @@ class StreetSection(Section):
     households: Literal["random", "fixed", "all"] | Customers = Field(
         "random", description="random: drawn for every episode; fixed: drawn once by the seed; all; or a list of ids"
     )
+    pool: Pool | None = Field(
+        None,
+        description="households that the street may have, by name or by range of numbers, e.g. [1-180, 200]; null: "
+        "all of the data",
+    )
     pv_share: Share | None = Field(None, description="share of slots with PV; null: as in the data")
     pv_capacity_kw: float | None = Field(
         None, gt=0.0, description="scale every roof to this size; null: as in the data"
@@ -135,6 +159,17 @@ class StreetSection(Section):
     agent_names: Literal["household", "role"] = Field(
         "household", description="household_0 ..., or prosumer_0 ... and consumer_0 ..."
     )
+
+    @model_validator(mode="after")
+    def _households_of_the_pool(self) -> StreetSection:
+        if self.pool is not None and isinstance(self.households, tuple):
+            known = set(expand_pool(self.pool))
+            strangers = [name for name in self.households if name not in known]
+            if strangers:
+                raise ValueError(
+                    f"households names {', '.join(strangers)}, and pool does not have them; leave one of the two out"
+                )
+        return self
 
 
 class TariffSection(Section):
@@ -300,7 +335,29 @@ class EpisodeSection(Section):
     days: int | None = Field(1, ge=1, description="length in days; null where num_intervals says it")
     num_intervals: int | None = Field(None, ge=1, description="length in intervals; takes the place of days")
     start: Literal["random"] | Moment = Field("random", description="random midnight, or a local time")
+    first_day: Day | None = Field(
+        None, description="first day of the data that is used, by forecasts too; null: the data's first"
+    )
+    last_day: Day | None = Field(
+        None,
+        description="last day that is used; the interval after an episode and what forecasts read are part of it; "
+        "null: the data's last",
+    )
     skip_clock_changes: bool = Field(True, description="random episodes avoid days on which the clock changes")
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> EpisodeSection:
+        first, last = self.first_day, self.last_day
+        if first is not None and last is not None and last < first:
+            raise ValueError(f"first_day is {first}, and last_day {last} is before it; exchange them")
+        if self.start != "random":
+            day = self.start.date() if isinstance(self.start, dt.datetime) else self.start
+            if (first is not None and day < first) or (last is not None and day > last):
+                raise ValueError(
+                    f"start is {self.start}, outside of first_day {first or 'null'} to last_day {last or 'null'}; "
+                    "move one of them"
+                )
+        return self
 
 
 class PopulationSection(Section):

@@ -127,7 +127,9 @@ def explain(error: ValidationError, place: str, model: type[BaseModel] = Config)
             texts.append(text)
     # where one form of a value fails at a key below it, that the other forms do not fit either is no news
     keys = [key for key in problems if not any(other.startswith(f"{key}.") for other in problems)]
-    lines = [f"{key}: {problems[key][0]}{_either(problems[key][1])}" for key in keys]
+    lines = [
+        f"{key}: {problems[key][0]}{_either(problems[key][1])}" if key else _either(problems[key][1]) for key in keys
+    ]
     return f"{place}: " + (lines[0] if len(lines) == 1 else "".join(f"\n  - {line}" for line in lines))
 
 

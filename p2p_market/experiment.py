@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from p2p_market.auction.depth import Transactions
-from p2p_market.build import build_controller, load_data
+from p2p_market.build import build_controller
 from p2p_market.config import Config
 from p2p_market.config_loading import ConfigSource, load_config
+from p2p_market.controller import AuctionController
 from p2p_market.data.calendar import Calendar
+from p2p_market.data_loading import load_data
 from p2p_market.errors import DataError
 from p2p_market.metrics import gains_from_trade
 from p2p_market.output import check_output
@@ -87,13 +89,7 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
     if config.run.bounds:
         check_bounds(controller, horizon)
     feeder = prepare_power_flow(config)
-    recorder = Recorder(
-        horizon,
-        *controller.get_size(),
-        controller.model.scenario.fleet.devices,
-        settles_imbalance=controller.operator.imbalance is not None,
-        network=controller.model.scenario.network,
-    )
+    recorder = make_recorder(controller)
     trades: list[tuple[int, int, Transactions]] | None = [] if config.run.trades else None
     controller.reset(seed=config.seed)
     for interval in range(horizon):
@@ -111,6 +107,17 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
         return RunResults(config, figures, intervals, households, pairs)
     flow = run_power_flow(config, controller, recorder, feeder)
     return RunResults(config, figures | flow.figures, intervals, flow.with_voltages(households), pairs, flow.frames)
+
+
+def make_recorder(controller: AuctionController) -> Recorder:
+    """Make an empty record of an episode of a controller, with columns for all that its street has."""
+    return Recorder(
+        controller.horizon,
+        *controller.get_size(),
+        controller.model.scenario.fleet.devices,
+        settles_imbalance=controller.operator.imbalance is not None,
+        network=controller.model.scenario.network,
+    )
 
 
 def _span(config: Config, calendar: Calendar) -> tuple[np.datetime64, int]:

@@ -1,8 +1,9 @@
-"""The front doors to the environment: from a configuration to a parallel, turn-based or batched environment."""
+"""The front doors: from a configuration, or the name of a task, to a parallel, turn-based or batched environment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from gymnasium.spaces import Box
@@ -11,12 +12,15 @@ from pettingzoo.utils import ClipOutOfBoundsWrapper, OrderEnforcingWrapper, para
 from p2p_market.build import build_controller
 from p2p_market.config_loading import ConfigSource, load_config
 from p2p_market.env import AuctionEnv
+from p2p_market.registry import Registry
+from p2p_market.tasks import find_task
 from p2p_market.vector_env import AuctionVectorEnv, StepBuffers
 
 if TYPE_CHECKING:
     from pettingzoo.utils.env import AECEnv, ParallelEnv
 
     from p2p_market.data.container import DataContainer
+    from p2p_market.tasks.task import Task
 
 
 def parallel_env(
@@ -106,6 +110,63 @@ def vector_env(
     """
     checked = load_config(config, _merged(overrides, keys, max_cycles))
     return AuctionVectorEnv(build_controller(checked, container=data_container, num_markets=num_envs), buffers)
+
+
+def make(
+    task: str | Path | Task,
+    *,
+    split: str = "train",
+    kind: str = "parallel",
+    data: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    **keywords: Any,
+) -> Any:
+    """Make the environment of a named, versioned task, see ``p2p-market list tasks`` and ``docs/tasks.md``.
+
+    Parameters
+    ----------
+    task
+        Its name, such as ``"street10-v0"``, or the path of a YAML file of your own.
+    split
+        ``"train"``, ``"validation"`` or ``"test"``: any two share neither households nor days.
+    kind
+        ``"parallel"``, ``"aec"`` or ``"vector"``, for what `parallel_env`, `env` and `vector_env` make.
+    data
+        File, zip or folder with the Ausgrid solar home files, for recorded homes in place of synthetic ones; see
+        `p2p_market.tasks.task.Task.configuration`.
+    overrides
+        Changes by dotted key, as for `parallel_env`; results are those of the task only where nothing is changed.
+    **keywords
+        What else `parallel_env`, `env` or `vector_env` takes, such as ``render_mode`` or ``num_envs``.
+
+    Returns
+    -------
+    AuctionEnv, AECEnv or AuctionVectorEnv
+        By ``kind``.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown task, with the nearest, split or kind.
+    ConfigError, DataError
+        For overrides that cannot be, and data that does not fit the task.
+
+    Examples
+    --------
+    >>> import p2p_market
+    >>> env = p2p_market.make("street10-v0", split="train", kind="vector", num_envs=8)
+    >>> observations, infos = env.reset(seed=1)
+    >>> observations.shape[:2]
+    (8, 10)
+    """
+    chosen = find_task(task)
+    door = _KINDS[kind]
+    return door(chosen.configuration(split, data=data, overrides=overrides), **keywords)
+
+
+_KINDS: Registry[Callable[..., Any]] = Registry(
+    "kind of environment", {"parallel": parallel_env, "aec": env, "vector": vector_env}
+)
 
 
 def _merged(overrides: Mapping[str, Any] | None, keys: Mapping[str, Any], max_cycles: int | None) -> dict[str, Any]:

@@ -78,6 +78,12 @@ def test_generated_reference_is_up_to_date() -> None:
     assert results.read_text(encoding="utf-8") == with_key_figures(results), "run: python docs/generate_reference.py"
 
 
+def test_tables_of_tasks_are_up_to_date() -> None:
+    with_tasks = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))["with_tasks"]
+    for page in (ROOT / "README.md", ROOT / "docs" / "tasks.md"):
+        assert page.read_text(encoding="utf-8") == with_tasks(page), "run: python docs/generate_reference.py"
+
+
 def test_tables_of_devices_are_up_to_date_and_complete() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "generate_reference.py"))
     page = ROOT / "docs" / "devices.md"
@@ -224,7 +230,7 @@ def test_every_class_of_the_diagram_has_its_members() -> None:
         assert not missing, f"{name} lacks {missing}"
 
 
-@pytest.mark.parametrize("command", ["speed", "peers", "regret", "synthetic_vs_real"])
+@pytest.mark.parametrize("command", ["speed", "peers", "regret", "synthetic_vs_real", "tasks"])
 def test_benchmark_explains_itself(command: str) -> None:
     finished = subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, "-m", f"benchmarks.{command}", "--help"], capture_output=True, text=True, check=False, cwd=ROOT

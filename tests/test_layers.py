@@ -49,12 +49,14 @@ LAYERS = {
     "controller": 5,
     "env": 6,
     "vector_env": 6,
-    "catalogue": 6,
     "config": 7,
     "config_base": 7,
     "config_network": 7,
     "config_power_flow": 7,
     "config_loading": 7,
+    "tasks": 7,
+    "catalogue": 7,
+    "data_loading": 8,
     "build": 8,
     "build_network": 8,
     "make": 9,
@@ -66,12 +68,13 @@ LAYERS = {
     "experiment": 10,
     "integrations": 10,
     "comparison": 11,
+    "evaluation": 11,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
 LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
-READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "view", "cli", "build")
+READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 HEAVY += ("power_grid_model",)
 READS_FRAMES += ("power_flow", "run_power_flow")
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -18,7 +18,7 @@ from p2p_market.registry import Registry
 def list_parts(
     kind: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="KIND", help_behavior_hint="")] = None,
 ) -> None:
-    """List every registered mechanism, observation, action map, reward, policy and tariff.
+    """List every registered mechanism, observation, action map, reward, policy, tariff and task.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ import tyro
 from p2p_market._version import __version__
 from p2p_market.cli.catalogue import list_parts, validate
 from p2p_market.cli.compare import compare
+from p2p_market.cli.evaluate import evaluate
 from p2p_market.cli.simulate import run
 from p2p_market.errors import P2PMarketError
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commands: dict[str, Callable[..., None]] = {
                 "run": run,
                 "compare": compare,
+                "evaluate": evaluate,
                 "list": list_parts,
                 "validate": validate,
                 "data": _data_help,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -14,6 +15,8 @@ from p2p_market.types import IntArray
 CustomerLike: TypeAlias = str | int
 Customers: TypeAlias = CustomerLike | Iterable[CustomerLike]
 Months: TypeAlias = int | Iterable[int]
+
+_RANGE = re.compile(r"(\d+)-(\d+)")
 
 
 def select_customers(customer_ids: Sequence[str], wanted: Customers | None) -> IntArray:
@@ -39,6 +42,32 @@ def select_customers(customer_ids: Sequence[str], wanted: Customers | None) -> I
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"customer {twice!r} is selected twice; name each customer once")
     return np.array([position[name] for name in names], np.int64)
+
+
+def expand_pool(pool: Iterable[str]) -> tuple[str, ...]:
+    """Names of the households of a pool, in which ``"1-180"`` stands for the numbers from 1 to 180.
+
+    Raises
+    ------
+    DataError
+        For a range that ends before it begins, a household that is in it twice, or a pool of nobody.
+    """
+    names: list[str] = []
+    for entry in pool:
+        found = _RANGE.fullmatch(entry)
+        if found is None:
+            names.append(entry)
+            continue
+        first, last = int(found[1]), int(found[2])
+        if last < first:
+            raise DataError(f"the range {entry!r} ends before it begins; write it as {last}-{first}")
+        names += map(str, range(first, last + 1))
+    if not names:
+        raise DataError("nobody is in it; name households, or ranges of numbers such as 1-180")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"household {twice!r} is in it twice; name each once")
+    return tuple(names)
 
 
 def select_intervals(

@@ -7,6 +7,8 @@ in `synthetic_appliances`. ``docs/synthetic-data.md`` explains the model and put
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from p2p_market.data.calendar import INTERVAL_LENGTHS, MINUTES_PER_DAY, Calendar, TimeLike, to_minute
@@ -17,7 +19,7 @@ from p2p_market.data.synthetic_processes import normal_cumulative, normal_quanti
 from p2p_market.data.synthetic_pv import CAPACITY_KW, CAPACITY_PROBABILITY, StreetSun, household_pv
 from p2p_market.data.synthetic_weather import TIMEZONE, StreetWeather
 from p2p_market.errors import DataError
-from p2p_market.types import BoolArray, Float32Array, FloatArray
+from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
 
 CAPACITY_FOLLOWS_SIZE = 0.28  # correlation of panel capacity and consumption (calibrated)
 CONTROLLED_LOAD_SHARE = 0.46  # of the recorded homes
@@ -39,6 +41,7 @@ def synthetic_community(
     pv_share: float = 0.6,
     controlled_load_share: float = CONTROLLED_LOAD_SHARE,
     include_controlled_load: bool = False,
+    homes: Sequence[int] | None = None,
 ) -> DataContainer:
     """Make a community of households that resembles the recorded homes around Sydney.
 
@@ -63,6 +66,8 @@ def synthetic_community(
         Share of homes whose hot water is heated at night on a circuit of its own, 0 to 1.
     include_controlled_load
         Whether that circuit is part of the demand. If so, the container keeps it apart too.
+    homes
+        Numbers of the homes to make, from 1 to ``num_households``; all by default. Each is what it is among all.
 
     Returns
     -------
@@ -74,7 +79,7 @@ def synthetic_community(
     ------
     DataError
         If a number of homes or days is below 1, a share is outside 0 to 1, the interval does not divide the
-        hour, or the start is not a day.
+        hour, the start is not a day, or a home is asked for that the community does not have.
     """
     first_day = _checked(num_households, start, days, interval_minutes, seed)
     pv_share = _checked_share("pv_share", pv_share)
@@ -90,15 +95,16 @@ def synthetic_community(
         num_households, np.random.default_rng(offset_seed), pv_share, controlled_load_share
     )
     meter = _Meter(made, interval_minutes)
-    shape = (days * MINUTES_PER_DAY // interval_minutes, num_households)
+    chosen = _checked_homes(homes, num_households)
+    shape = (days * MINUTES_PER_DAY // interval_minutes, len(chosen))
     demand, pv = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     controlled_load = np.zeros(shape, np.float32) if include_controlled_load else None
 
-    for begin in range(0, num_households, _BLOCK):
+    for begin in range(0, len(chosen), _BLOCK):
         # filled row by row and then turned: writing single columns of the result would be slow
-        homes = range(begin, min(begin + _BLOCK, num_households))
-        block = np.zeros((3, len(homes), shape[0]), np.float32)
-        for row, home in enumerate(homes):
+        columns = slice(begin, min(begin + _BLOCK, len(chosen)))
+        block = np.zeros((3, columns.stop - begin, shape[0]), np.float32)
+        for row, home in enumerate(chosen[columns].tolist()):
             seeds = np.random.SeedSequence(seed, spawn_key=(home,)).spawn(3)
             block[0, row] = meter.read(household_demand(size_kwh[home], street_demand, seeds[0]))
             if has_pv[home]:
@@ -106,7 +112,6 @@ def synthetic_community(
             if include_controlled_load and has_controlled_load[home]:
                 pulses = hot_water(np.random.default_rng(seeds[2]), made)
                 block[2, row] = meter.read(pulses.mean_power(len(made), made_minutes))
-        columns = slice(homes.start, homes.stop)
         demand[:, columns] = meter.to_kwh(block[0] + block[2]).T
         pv[:, columns] = meter.to_kwh(block[1]).T
         if controlled_load is not None:
@@ -116,8 +121,8 @@ def synthetic_community(
         demand=demand,
         pv=pv,
         calendar=Calendar.regular(first_day, shape[0], interval_minutes, TIMEZONE),
-        customer_ids=tuple(str(home + 1) for home in range(num_households)),
-        pv_capacity=np.where(has_pv, capacity, 0.0),
+        customer_ids=tuple(str(home + 1) for home in chosen.tolist()),
+        pv_capacity=np.where(has_pv, capacity, 0.0)[chosen],
         quality=np.zeros(shape, np.uint8),
         controlled_load=controlled_load,
         source="synthetic",
@@ -189,6 +194,20 @@ def _checked(num_households: int, start: TimeLike, days: int, interval_minutes: 
     if first != day:
         raise DataError(f"start {start!s} is not a day; a synthetic community begins at midnight: '{day}'")
     return first
+
+
+def _checked_homes(homes: Sequence[int] | None, num_households: int) -> IntArray:
+    """Places of the chosen homes, from 0."""
+    if homes is None:
+        return np.arange(num_households)
+    for home in homes:
+        if not 1 <= home <= num_households:
+            raise DataError(
+                f"homes: there is no home {home!r}; a community of {num_households} has 1 to {num_households}"
+            )
+    if not homes or len(set(homes)) < len(homes):
+        raise DataError("homes: expected at least one home, and each of them once")
+    return np.array(homes, dtype=np.int64) - 1
 
 
 def _checked_share(name: str, share: float) -> float:
