@@ -12,6 +12,7 @@ from p2p_market.bounds.sparse_program import SparseProgram
 from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
 
 NOISE = 1e-9  # [kWh] below what the solver can tell from nothing
+_LARGE = 20_000  # variables
 _BOTH = 1e-6  # [kWh] of either that make two things at once
 
 
@@ -100,10 +101,20 @@ class DispatchProgram:
             program.limit(columns[keeps & wrong], nothing, nothing)
         program.add_cost(flows.reverse[flows.can_turn], np.where(turns, 0.0, cost)[flows.can_turn])
 
+    @property
+    def _is_wide(self) -> bool:
+        """Whether many households of several tariffs meet in few intervals, where the simplex method can take long.
+
+        A day of 300 on three plans: 7 s by interior point, 14 s by simplex; elsewhere it is mostly the other way round.
+        """
+        num_intervals, num_households = self._episode.shape
+        is_large = self._program.num_variables > _LARGE
+        return is_large and num_households > num_intervals and not self._episode.has_one_price.all()
+
     def solve(self) -> DispatchSolution:
         """Solve; raises what `SparseProgram.solve` does."""
         episode, storage, flows = self._episode, self._storage, self._flows
-        solution = self._program.solve()
+        solution = self._program.solve(by_interior_point=self._is_wide)
         stored, value = np.zeros((episode.shape[0] + 1, episode.shape[1])), np.zeros(episode.shape)
         stored[0] = episode.stored_at_start
         stored[1:, storage.owners] = solution.values[storage.stored]

@@ -76,8 +76,13 @@ class SparseProgram:
         """Give variables that there are already other limits; the three have one shape."""
         self._new_limits.append((columns.ravel(), lowest.ravel(), highest.ravel()))
 
-    def solve(self) -> Solution:
-        """Solve.
+    @property
+    def num_variables(self) -> int:
+        """How many there are."""
+        return self._count
+
+    def solve(self, *, by_interior_point: bool = False) -> Solution:
+        """Solve, by the solver's own choice of method or by interior point, with crossover to a vertex in either case.
 
         Raises
         ------
@@ -109,7 +114,7 @@ class SparseProgram:
         bounds = np.stack([np.concatenate(self._lowest), np.concatenate(self._highest)], axis=1)
         for columns, lowest, highest in self._new_limits:
             bounds[columns] = np.stack([lowest, highest], axis=1)
-        answer = linprog(cost, **parts, bounds=bounds, method="highs")
+        answer = linprog(cost, **parts, bounds=bounds, method="highs-ipm" if by_interior_point else "highs")
         if answer.status != 0:
             raise SolverError(f"the linear program of {self._count} variables was not solved: {answer.message}")
         prices = np.asarray(answer.eqlin.marginals) if self.equal.count else np.zeros(0)

@@ -55,7 +55,8 @@ def test_those_who_plan_reach_what_the_page_says(rule: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(48, 300), (336, 20)], ids=["a day of 300", "a week of 20"])
 @pytest.mark.parametrize("mixed", [False, True], ids=["one tariff", "three plans"])
-def test_bounds_take_less_than_ten_seconds(shape: tuple[int, int], mixed: bool) -> None:
+@pytest.mark.parametrize("fee", [0.0, 0.01])
+def test_bounds_take_less_than_ten_seconds(shape: tuple[int, int], mixed: bool, fee: float) -> None:
     rng = np.random.default_rng(0)
     hour = np.arange(shape[0]) % 48 / 2.0
     sun = np.clip(np.sin((hour - 6.0) / 12.0 * np.pi), 0.0, None)[:, None] * rng.uniform(0.0, 2.0, shape[1])
@@ -68,7 +69,7 @@ def test_bounds_take_less_than_ten_seconds(shape: tuple[int, int], mixed: bool) 
         np.broadcast_to(np.array([0.06, 0.08, 0.05])[plan], shape),
         Batteries.of_designs(designs, rng.integers(-1, 2, shape[1]), 0.5, 1000),
         plans[plan].min(axis=1),
-        0.01,
+        fee,
     )
     begin = time.process_time()
     optimal_dispatch(episode)
