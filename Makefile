@@ -1,6 +1,6 @@
 # The verbs of the project; CI calls exactly these.
 PYTHON ?= python
-BENCHMARKS = speed regret synthetic_vs_real gode_sunder bidding_rounds on_device tasks
+BENCHMARKS = speed regret synthetic_vs_real gode_sunder bidding_rounds on_device storage_ranking tasks
 
 .PHONY: install test test-all lint types check smoke bench bench-smoke bench-check bench-record docs
 

@@ -61,16 +61,16 @@ def main() -> None:
         print("| policy | all: saving | all: less truthful | price [ct/kWh] | efficiency | five: less truthful |")
         print("| --- | ---: | ---: | ---: | ---: | ---: |")
         honest = savings_of(run(street_of(overrides, "truthful", **size)))
-        for name in POLICIES:
+        for name in (name for name, policy in POLICIES.items() if not policy.reads_plan):  # there is no storage
             results = run(street_of(overrides, name, **size))
             saving = savings_of(results)
             few = ""
             if name != "truthful":
                 share = NUM_FOLLOWERS / honest.shape[2]
                 config = street_of(overrides, {name: share, "truthful": 1.0 - share}, **size)
-                followers = build_population(config, honest.shape[2], config.run.policy).scripted[0][1]
-                # frames are sorted by name, which puts household_10 before household_2
-                order = sorted(range(honest.shape[2]), key=lambda slot: f"household_{slot}")
+                names = [f"household_{slot}" for slot in range(honest.shape[2])]
+                followers = build_population(config, names, config.run.policy).scripted[0][1]
+                order = sorted(range(len(names)), key=lambda slot: names[slot])  # frames are sorted by name
                 place = [order.index(slot) for slot in followers.tolist()]
                 few = difference(savings_of(run(config))[:, :, place], honest[:, :, place])
             kpis = results.kpis

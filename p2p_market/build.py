@@ -22,7 +22,8 @@ from p2p_market.devices.base import assign
 from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
-from p2p_market.policies.storage import STORAGE_RULES
+from p2p_market.policies.planners import Planner, Planning
+from p2p_market.policies.storage import STORAGE_RULES, StorageRule
 from p2p_market.rewards import Reward
 from p2p_market.scenario.forecasts import ForecastRule
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
@@ -132,16 +133,45 @@ def build_controller(
         options=config.reward.options,
         shaping=None if shaping is None else Shaping(shaping.potential, shaping.gamma, scenario.fleet),
     )
+    population = build_population(config, street.names(config.street.agent_names), learners_follow)
     return AuctionController(
         AuctionModel(scenario, build_operator(config, street.num_households)),
         reward,
         names=street.names(config.street.agent_names),
-        population=build_population(config, street.names(config.street.agent_names), learners_follow),
+        population=population,
         horizon=horizon,
         num_markets=num_markets,
         view=AuctionView(),
-        storage_rule=STORAGE_RULES[config.population.storage],
+        storage_rule=build_storage_rule(config, scenario, population),
     )
+
+
+def build_storage_rule(config: Config, scenario: AuctionScenario, population: Population) -> StorageRule | Planning:
+    """Build what steers batteries that no learner does; who plans does so for these.
+
+    Raises
+    ------
+    ConfigError
+        For a rule that cannot plan on this street, or a policy that needs a plan beside a rule that does not plan.
+    MissingExtraError
+        If the rule plans, and scipy is not installed.
+    """
+    name = config.population.storage
+    rule = STORAGE_RULES[name]
+    if isinstance(rule, Planner):
+        steered = np.ones(scenario.num_households, dtype=bool)
+        if "battery" in scenario.action_map.devices:
+            steered[population.learners] = False
+        return Planning(name, rule, scenario, steered, config.market.network_fee_dollars_per_kwh)
+    followed = {policy for policy, _ in population.scripted}
+    for policy_name, policy in POLICIES.items():
+        if policy.reads_plan and any(isinstance(follower, type(policy)) for follower in followed):
+            planners = ", ".join(repr(name) for name, rule in STORAGE_RULES.items() if isinstance(rule, Planner))
+            raise ConfigError(
+                f"policy {policy_name!r} bids by the plan of a storage rule, and population.storage is {name!r}, which "
+                f"does not plan; choose one of {planners}"
+            )
+    return rule
 
 
 def build_operator(config: Config, num_households: int = 2) -> MarketOperator:

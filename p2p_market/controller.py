@@ -16,6 +16,7 @@ from p2p_market.errors import ActionError, EpisodeError
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
 from p2p_market.policies import Followers, Policy
+from p2p_market.policies.planners import Planning
 from p2p_market.policies.storage import StorageRule, StorageView, idle
 from p2p_market.randomness import MarketStreams, UniformBlocks
 from p2p_market.rewards import Reward
@@ -68,7 +69,7 @@ class AuctionController:
     view
         What `run_render` draws with.
     storage_rule
-        What batteries do that no learner steers.
+        What batteries do that no learner steers: a rule, or one that plans.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class AuctionController:
         horizon: int,
         num_markets: int = 1,
         view: AuctionView | None = None,
-        storage_rule: StorageRule = idle,
+        storage_rule: StorageRule | Planning = idle,
     ) -> None:
         num_markets = whole_number("the number of markets", num_markets, 1)
         self.model = model
@@ -193,6 +194,7 @@ class AuctionController:
             self.transition = None
             self._episode_length[:] = self._horizon
             self.followers.reset(self._streams, reseeded=seed is not None)
+            self._forget_plans(None)
         elif mask.any():
             chosen, devices_of_chosen = (
                 [of_all[market] for market in np.flatnonzero(mask).tolist() if of_all]
@@ -202,6 +204,11 @@ class AuctionController:
             self._state = self.model.reset(draw, mask, self._state)
             self._episode_length[mask] = self._horizon
             self.followers.reset(self._streams, mask, reseeded=seed is not None)
+            self._forget_plans(mask)
+
+    def _forget_plans(self, mask: BoolArray | None) -> None:
+        if isinstance(self.storage_rule, Planning):
+            self.storage_rule.reset(self.num_markets, mask)
 
     def observe(self, out: Float32Array | None = None) -> tuple[Float32Array, IntArray]:
         """Observations of the learners ``(B, L, F)`` and how many values were clipped in each ``(B, L)``."""
@@ -230,8 +237,9 @@ class AuctionController:
         learned, requests = self._decode(actions)
         lots = self._draw_lots(state)
         ends = state.elapsed + 1 >= self._episode_length
-        acting, dispatch = self.model.move_devices(state, self._all_requests(state, requests), ends)
-        bids = self.followers.bid(acting)
+        wanted, planned_worth = self._steer_storage(state)
+        acting, dispatch = self.model.move_devices(state, self._all_requests(wanted, requests), ends)
+        bids = self.followers.bid(acting, planned_worth)
         next_state, transition = self.model.run_auction(acting, learned, bids, lots, dispatch)
         self._state, self.transition, self._ends = next_state, transition, ends
         self.followers.learn(transition, next_state)
@@ -289,13 +297,20 @@ class AuctionController:
             infos["loss_payment"] = self.of_learners(transition.network.loss_payment)
         return infos
 
-    def _all_requests(self, state: MarketState, learned: Requests) -> Requests:
-        """What is asked of the devices, by kind ``(B, N)``: what learners choose, and the storage rule elsewhere."""
+    def _steer_storage(self, state: MarketState) -> tuple[Requests, FloatArray | None]:
+        """What the storage rule asks of batteries, and what energy is worth to it where it plans ``(B, N)`` [$/kWh]."""
         batteries = self.model.scenario.fleet.devices.get("battery")
-        requests: dict[str, FloatArray] = {}
-        if isinstance(batteries, Batteries) and self.storage_rule is not idle:
-            wanted = self.storage_rule(StorageView.of(state, self.model.scenario, batteries))
-            requests["battery"] = batteries.request(wanted)
+        if not isinstance(batteries, Batteries) or self.storage_rule is idle:
+            return {}, None
+        if isinstance(self.storage_rule, Planning):
+            energy, worth = self.storage_rule.steer(state, self._episode_length - state.elapsed)
+            return {"battery": batteries.request(energy)}, worth
+        energy = self.storage_rule(StorageView.of(state, self.model.scenario, batteries))
+        return {"battery": batteries.request(energy)}, None
+
+    def _all_requests(self, of_rule: Requests, learned: Requests) -> Requests:
+        """What is asked of the devices, by kind ``(B, N)``: what learners choose, and the storage rule elsewhere."""
+        requests = dict(of_rule)
         if self._learner_index is None:
             return {**requests, **learned}
         for kind, values in learned.items():

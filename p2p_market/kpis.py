@@ -57,7 +57,8 @@ _COMMUNITY = {
     "grid_export_kwh": "energy sold to the grid",
     "bills_dollars": "all bills together",
     "community_cost_dollars": "what leaves the street: bills, device cost and shed load, less the operator's surplus",
-    "grid_only_cost_dollars": "the bills with the grid alone, devices left to themselves, and what is shed then",
+    "grid_only_cost_dollars": "the bills with the grid alone, devices left to themselves, with what these then owe, "
+    "and what is shed",
     "community_saving_dollars": "`grid_only_cost_dollars` less `community_cost_dollars`",
     "saving_mean_dollars": "a household's bill with the grid alone, less its bill and device cost: mean",
     "saving_worst_dollars": "the same of the household that saved least",

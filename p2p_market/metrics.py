@@ -192,6 +192,9 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
     def share(value: float) -> str:
         return "-" if np.isnan(value) else f"{100.0 * value:.1f} %"
 
+    def number(value: float, decimals: int) -> str:
+        return "-" if np.isnan(value) else f"{value:.{decimals}f}"
+
     price = figures["mean_price_dollars_per_kwh"]
     saving = figures["community_saving_dollars"]
     relative = _ratio(saving, abs(figures["grid_only_cost_dollars"]))
@@ -200,6 +203,7 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
         bounds = [
             ("Community cost, selfish: everybody alone at best", money(figures["selfish_cost_dollars"])),
             ("Community cost, optimum: together at best", money(figures["optimal_cost_dollars"])),
+            ("Community cost of a plan near it", money(figures["optimal_plan_cost_dollars"])),
             ("Value captured", share(figures["value_captured"])),
         ]
     limits = []
@@ -209,6 +213,8 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
             ("Shed by feeder limits", f"{figures['shed_kwh']:,.1f} kWh"),
             ("Feeders at their limit", f"{share(figures['feeder_share_at_limit'])} of the time"),
         ]
+    cycles = [("Battery cycles", number(figures["battery_cycles"], 1))] if "battery_cycles" in figures else []
+    withheld, margin = share(figures["withheld_share"]), share(figures["price_cost_margin"])
     return [
         ("Community cost", money(figures["community_cost_dollars"])),
         ("Community cost with the grid alone", money(figures["grid_only_cost_dollars"])),
@@ -218,13 +224,20 @@ def describe(figures: Mapping[str, float]) -> list[tuple[str, str]]:
         ("Saving a household: worst", money(figures["saving_worst_dollars"])),
         ("Saving a household: best", money(figures["saving_best_dollars"])),
         ("Households better off", share(figures["share_better_off"])),
+        ("Fairness of savings: Gini, Jain", f"{number(figures['gini'], 2)}, {number(figures['jain'], 2)}"),
         ("Traded energy", f"{figures['traded_kwh']:,.1f} kWh"),
         ("Self-sufficiency", share(figures["self_sufficiency"])),
         ("Self-consumption", share(figures["self_consumption"])),
         ("Peak import", f"{figures['peak_import_kw']:,.1f} kW"),
+        ("Peak to average import of the street", number(figures["peak_to_average"], 1)),
+        *cycles,
         *limits,
         ("Mean price", "-" if np.isnan(price) else f"{100.0 * price:.2f} c/kWh"),
         ("Allocative efficiency", share(figures["allocative_efficiency"])),
+        (
+            "Sellers: withheld, margin, Herfindahl",
+            f"{withheld}, {margin}, {number(figures['seller_concentration'], 2)}",
+        ),
         ("Operator surplus", money(figures["operator_surplus_dollars"])),
         *_of_power_flow(figures),
     ]

@@ -67,16 +67,20 @@ class Transition:
 
     @cached_property
     def default_bill(self) -> FloatArray:
-        """``(B, N)`` [$] bill with the grid alone and with devices that nobody steers.
+        """``(B, N)`` [$] bill with the grid alone and with devices that nobody steers, and what these owe at the end.
 
-        With a network it is the bill under the same feeder limits, and what is shed under them counts in it.
+        An idle battery with self-discharge owes what it lost. With a network it is the bill under the same feeder
+        limits, and what is shed under them counts in it.
         """
+        dispatch, owed = self.dispatch, None if self.dispatch is None else self.dispatch.default_cost
         if self.network is not None:
-            return self._default_cost_under_limits(self.network)
-        if self.dispatch is None:
-            return self.settlement.grid_only_bill
-        net_load = self.dispatch.default_net_load
-        return np.where(net_load > 0.0, self.before.retail_price, self.before.feed_in_price) * net_load
+            bill = self._default_cost_under_limits(self.network)
+        elif dispatch is None:
+            bill = self.settlement.grid_only_bill
+        else:
+            net_load = dispatch.default_net_load
+            bill = np.where(net_load > 0.0, self.before.retail_price, self.before.feed_in_price) * net_load
+        return bill if owed is None else bill + owed
 
     @property
     def cost_beside_bill(self) -> FloatArray | None:

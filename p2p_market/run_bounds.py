@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from p2p_market.bounds import Episode, optimal_dispatch, selfish_dispatch
+from p2p_market.bounds.dispatch_program import kinds_left_out
 from p2p_market.controller import AuctionController
 from p2p_market.devices.battery import Batteries
 from p2p_market.devices.fleet import Fleet
@@ -24,17 +25,19 @@ def check_bounds(controller: AuctionController, num_intervals: int) -> None:
     Raises
     ------
     ConfigError
-        If the linear program would be too large, or the street has devices other than batteries.
+        If the linear program would be too large, or leaves out what devices of the street could save.
     MissingExtraError
         Without scipy.
     """
     if find_spec("scipy") is None:
         raise require_extra("scipy", "bounds", "run.bounds")
-    others = [kind for kind in controller.model.scenario.fleet.devices if kind != _BATTERY]
+    scenario = controller.model.scenario
+    others = kinds_left_out(scenario.fleet.devices, has_network=scenario.network is not None)
     if others:
         raise ConfigError(
             f"run.bounds: the street has devices of the kind {', '.join(others)}, and bounds are worked out for "
-            "streets whose only devices are batteries; leave run.bounds out, or those devices"
+            "streets with batteries, and PV curtailment where there is no network; leave run.bounds out, or those "
+            "devices"
         )
     num_households = controller.get_size()[1]
     size = num_intervals * num_households

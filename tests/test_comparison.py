@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from p2p_market.cli import main
+from p2p_market.cli.compare import tables
 from p2p_market.comparison import ComparisonResults, compare
 from p2p_market.comparison.plan import list_cases, load_comparison
 from p2p_market.comparison.statistics import gini, paired_difference
@@ -49,6 +50,42 @@ def test_all_cases_live_through_the_same_days_and_homes(results: ComparisonResul
     for column in ("grid_only_bill_dollars", "best_gains_dollars"):
         spread = results.days.group_by("street", "day").agg(pl.col(column).max() - pl.col(column).min())
         assert spread[column].max() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_with_bounds_every_mechanism_stands_between_the_grid_alone_and_the_optimum() -> None:
+    compared = compare(
+        {
+            "base": {
+                **BASE,
+                "devices": {"battery": {"wear_dollars_per_kwh": 0.01}},
+                "population": {"storage": "self_consumption"},
+                "run": {"days": 2, "bounds": True},
+            },
+            "streets": {"one plan": {"tariff.plan": "agl_time_of_use"}},
+            "mechanisms": ["uniform_price", "grid_only"],
+            "sizes": [6],
+            "num_resamples": 100,
+        }
+    )
+    uniform, alone = (row(compared, "one plan", "truthful", name) for name in ("uniform_price", "grid_only"))
+    for name in ("grid_only_cost_dollars", "selfish_cost_dollars", "optimal_cost_dollars"):
+        assert uniform[name] == pytest.approx(alone[name])
+    assert uniform["optimal_cost_dollars"] < uniform["community_cost_dollars"] < alone["community_cost_dollars"]
+    assert alone["community_cost_dollars"] < alone["grid_only_cost_dollars"]
+    assert 0.0 < alone["value_captured"] < uniform["value_captured"] < 1.0
+    # the saving of days is that of households: against idle batteries, less their wear
+    daily = compared.days.filter(pl.col("entry") == "uniform_price")["saving_dollars"].sum()
+    assert daily == pytest.approx(2 * 6 * uniform["saving_dollars"])
+    (table,) = tables(compared)
+    assert [str(column.header) for column in table.columns][-2:] == ["cost", "captured"]
+    optimum = f"optimum {100.0 * uniform['optimal_cost_dollars']:.1f}"
+    assert optimum in str(table.caption)
+
+
+def test_without_bounds_their_columns_are_empty_and_not_shown(results: ComparisonResults) -> None:
+    assert results.summary["optimal_cost_dollars"].is_nan().all()
+    assert results.summary["grid_only_cost_dollars"].is_finite().all()
+    assert "captured" not in [str(column.header) for table in tables(results) for column in table.columns]
 
 
 @pytest.mark.parametrize("street", ["one plan", "mixed plans"])

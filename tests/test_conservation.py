@@ -18,6 +18,7 @@ from p2p_market.config_loading import load_config
 from p2p_market.controller import AuctionController
 from p2p_market.data.calendar import Calendar
 from p2p_market.data.container import DataContainer
+from p2p_market.devices.battery import Batteries
 from p2p_market.devices.fleet import Dispatch
 from p2p_market.model import Transition
 from p2p_market.network import FEEDER_RULES, Feeders, Network, NetworkOutcome
@@ -196,7 +197,18 @@ def limited_load(outcome: NetworkOutcome, net_load: np.ndarray) -> tuple[np.ndar
     return left, cost
 
 
-def default_bill(transition: Transition) -> np.ndarray:
+def owed_by_idle_batteries(controller: AuctionController, transition: Transition) -> np.ndarray | float:
+    """What self-discharge makes batteries that nobody steered owe at the end of an episode ``(N,)`` [$]."""
+    fleet = controller.model.scenario.fleet
+    batteries = fleet.devices.get("battery")
+    if not isinstance(batteries, Batteries) or transition.before.elapsed[0] + 1 < NUM_INTERVALS:
+        return 0.0
+    left = (1.0 - batteries.self_discharge) ** (0.5 * NUM_INTERVALS)
+    lost = batteries.owners * batteries.initial * (1.0 - left)
+    return lost * fleet.off_peak_price / (batteries.charge_efficiency * batteries.discharge_efficiency)
+
+
+def default_bill(controller: AuctionController, transition: Transition) -> np.ndarray:
     """Bill (B, N) with the grid alone, devices left to themselves, and what feeder limits make that cost."""
     before, dispatch = transition.before, transition.dispatch
     net_load = before.demand - before.pv
@@ -205,6 +217,7 @@ def default_bill(transition: Transition) -> np.ndarray:
     cost = np.zeros_like(net_load)
     if transition.network is not None:
         net_load, cost = limited_load(transition.network, net_load)
+    cost = cost + owed_by_idle_batteries(controller, transition)
     return np.where(net_load > 0.0, before.retail_price, before.feed_in_price) * net_load + cost
 
 
@@ -281,7 +294,7 @@ def test_money_balances(case: Case) -> None:
         network_fee = case.overrides.get("market.network_fee_dollars_per_kwh", 0.0)
         assert_close(clearing.network_payment, network_fee * clearing.traded, money)
         learners = controller.population.learners
-        saved = default_bill(transition) - settlement.bill
+        saved = default_bill(controller, transition) - settlement.bill
         if transition.dispatch is not None:
             saved = saved - transition.dispatch.cost
         saved = saved - network.limited.shed_cost

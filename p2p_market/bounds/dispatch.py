@@ -6,13 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from p2p_market.bounds.dispatch_program import plan_storage
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.schedule import Schedule, price_energy
+from p2p_market.bounds.storage_plan import plan_storage
 from p2p_market.devices.battery import Batteries
 from p2p_market.types import FloatArray
-
-_NOISE = 1e-9  # [kWh] below what the solver can tell from nothing
 
 
 def optimal_dispatch(episode: Episode) -> Schedule:
@@ -34,7 +32,8 @@ def optimal_dispatch(episode: Episode) -> Schedule:
 
     * households have different tariffs in an interval: one that charges and discharges at once, in the shares
       :math:`c/c_{\max} + d/d_{\max} \le 1`, could in the program move energy from a cheap retail price to a dear one
-      within the interval, which a meter does not. With one tariff nothing is gained from it, so it is not done;
+      within the interval, which a meter does not. With one tariff nothing is gained from it, so it is not done. The
+      schedule comes from a second program, which is exact for the directions that are left of the first;
     * batteries have self-discharge and a minimum above 0: a charge that falls below the minimum by self-discharge may
       in the program be used down to where self-discharge from the start would have led, in `Batteries` it may not.
 
@@ -102,25 +101,35 @@ def execute(episode: Episode, stored: FloatArray, *, trade: bool = True) -> Sche
     )
 
 
-def step_towards(batteries: Batteries, stored: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Move the batteries for an interval; return ``(N,)`` energy taken (< 0 given) and what is then stored [kWh]."""
+def energy_towards(batteries: Batteries, stored: FloatArray, target: FloatArray) -> FloatArray:
+    """Energy ``(N,)`` [kWh], > 0 taken, to ask of batteries that hold ``stored`` so that they come to ``target``."""
     missing = target - stored * batteries.retention
     wanted = np.where(missing > 0.0, missing / batteries.charge_efficiency, missing * batteries.discharge_efficiency)
     units = np.round(wanted * batteries.units_per_kwh)
     # `move` cuts to whole units: a quarter more, so that no rounding error costs a unit
-    request = batteries.request((units + 0.25 * np.sign(units)) / batteries.units_per_kwh)
+    energy: FloatArray = (units + 0.25 * np.sign(units)) / batteries.units_per_kwh
+    return energy
+
+
+def step_towards(batteries: Batteries, stored: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Move the batteries for an interval; return ``(N,)`` energy taken (< 0 given) and what is then stored [kWh]."""
+    request = batteries.request(energy_towards(batteries, stored, target))
     move = batteries.move({"stored": stored[None]}, request[None])
     return move.energy[0], move.state["stored"][0]
 
 
 def _solve(episode: Episode, *, trade: bool) -> Schedule:
-    stored, objective, status = plan_storage(episode, trade=trade)
+    plan = plan_storage(episode, trade=trade)
     if episode.network is not None:  # feeder limits cut loads on the energy grid
-        return replace(execute(episode, stored, trade=trade), objective=objective, status=status)
-    batteries = episode.batteries
-    gained = stored[1:] - stored[:-1] * batteries.retention
-    gained[np.abs(gained) < _NOISE] = 0.0
-    # the same charge without charging and discharging at once takes no more energy, and wears no more
-    charge = np.maximum(gained, 0.0) / batteries.charge_efficiency
-    discharge = np.maximum(-gained, 0.0) * batteries.discharge_efficiency
-    return price_energy(episode, charge, discharge, stored, trade=trade, objective=objective, status=status)
+        done = execute(episode, plan.stored, trade=trade)
+        return replace(done, objective=plan.objective, status=plan.status)
+    energy = plan.energy(episode.batteries)
+    return price_energy(
+        episode,
+        np.maximum(energy, 0.0),
+        np.maximum(-energy, 0.0),
+        plan.stored,
+        trade=trade,
+        objective=plan.objective,
+        status=plan.status,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,33 +11,121 @@ from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.sparse_program import SparseProgram
 from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
 
+NOISE = 1e-9  # [kWh] below what the solver can tell from nothing
+_LARGE = 20_000  # variables
+_BOTH = 1e-6  # [kWh] of either that make two things at once
 
-def plan_storage(episode: Episode, *, trade: bool) -> tuple[FloatArray, float, str]:
-    """Write the program down and solve it.
+
+@dataclass(frozen=True, eq=False)
+class DispatchSolution:
+    """An optimum of the program."""
+
+    stored: FloatArray  # (T + 1, N) [kWh] before the first interval and after each
+    value: FloatArray  # (T, N) [$/kWh] what a kWh more that comes into the battery in an interval saves; 0 without one
+    cost: float  # [$]
+    status: str  # what the solver says of it
+    is_definite: BoolArray  # (T, N) whether battery and meter have one direction
+
+
+def kinds_left_out(kinds: Iterable[str], *, has_network: bool) -> list[str]:
+    """Kinds of devices that can lower a street's cost and are no part of the program.
+
+    Batteries are its part. PV that is curtailed could have been sold at a feed-in price of 0 or more, and spares import
+    where its household imports, so curtailment lowers no cost but beyond the feeder limits of a network.
+    """
+    known = {"battery"} if has_network else {"battery", "pv_curtailment"}
+    return [kind for kind in kinds if kind not in known]
+
+
+class DispatchProgram:
+    """The program of an episode, written down when it is made; it can be narrowed before it is solved.
 
     Intervals in which only the sum of net loads counts (one tariff, free trade) get one variable, the street's import;
     in the others each household's direction counts.
 
-    Returns
-    -------
-    tuple
-        Stored energy ``(T + 1, N)`` [kWh], the least cost [$], and what the solver says.
+    Parameters
+    ----------
+    episode
+        Net load, tariffs and batteries.
+    trade
+        Whether neighbours trade.
     """
-    program = SparseProgram()
-    owners = np.flatnonzero(episode.batteries.owners)
-    storage = _add_storage(program, episode, owners)
-    pooled = episode.has_one_price & trade
-    _add_pooled_intervals(program, episode, storage, np.flatnonzero(pooled))
-    flows = _add_flows(program, episode, storage, np.flatnonzero(~pooled))
-    if trade:
-        _limit_reverse_flow(program, flows)
-        _add_trade(program, episode, flows)
-        _add_feeders(program, episode, storage)
-    values, objective, status = program.solve()
-    stored = np.zeros((episode.shape[0] + 1, episode.shape[1]))
-    stored[0] = episode.stored_at_start
-    stored[1:, owners] = values[storage.stored]
-    return stored, objective, status
+
+    def __init__(self, episode: Episode, *, trade: bool) -> None:
+        self._episode, self._program = episode, SparseProgram()
+        self._storage = _add_storage(self._program, episode, np.flatnonzero(episode.batteries.owners))
+        pooled = episode.has_one_price & trade
+        _add_pooled_intervals(self._program, episode, self._storage, np.flatnonzero(pooled))
+        self._flows = _add_flows(self._program, episode, self._storage, np.flatnonzero(~pooled))
+        if trade:
+            _limit_reverse_flow(self._program, self._flows)
+            _add_trade(self._program, episode, self._flows)
+            _add_feeders(self._program, episode, self._storage)
+
+    def fix_directions(self, energy: FloatArray) -> None:
+        """Give each battery the part of its range in which its meter is linear, so that the program is exact.
+
+        Parameters
+        ----------
+        energy
+            ``(T, N)`` [kWh] taken, < 0 given: along the meter's flow, against it, or against it and turned round.
+        """
+        flows, program, along = self._flows, self._program, self._flows.of_batteries(energy)
+        is_along, turns = along >= 0.0, flows.can_turn & (along < -flows.size - NOISE)
+        program.limit(flows.along, np.zeros_like(along), np.where(is_along, flows.most_along, 0.0))
+        most_against = np.where(turns, flows.most_against, np.minimum(flows.most_against, flows.size))
+        program.limit(flows.against, np.where(turns, flows.size, 0.0), np.where(is_along, 0.0, most_against))
+        can_turn, flag = flows.can_turn, turns[flows.can_turn].astype(np.float64)
+        turned = program.at_most.new(-flag * flows.size[can_turn])  # reverse flow is what is beyond |n|, or nothing
+        program.at_most.put(turned, flows.reverse[can_turn], 1.0)
+        program.at_most.put(turned, flows.against[can_turn], -flag)
+
+    def deter(self, energy: FloatArray, is_definite: BoolArray, cost: float) -> None:
+        """Make it dear to go another way than ``energy`` (T, N) [kWh] does, and impossible where it is definite.
+
+        Parameters
+        ----------
+        energy
+            Taken, < 0 given.
+        is_definite
+            ``(T, N)`` where batteries keep to the sign of it.
+        cost
+            [$/kWh] of what goes the other way.
+        """
+        flows, program, along = self._flows, self._program, self._flows.of_batteries(energy)
+        is_along, turns = along >= 0.0, along < -flows.size
+        keeps = is_definite[flows.intervals][:, flows.owners]
+        for columns, wrong in ((flows.along, ~is_along), (flows.against, is_along)):
+            program.add_cost(columns, np.where(wrong, cost, 0.0))
+            nothing = np.zeros(int((keeps & wrong).sum()))
+            program.limit(columns[keeps & wrong], nothing, nothing)
+        program.add_cost(flows.reverse[flows.can_turn], np.where(turns, 0.0, cost)[flows.can_turn])
+
+    @property
+    def _is_wide(self) -> bool:
+        """Whether many households of several tariffs meet in few intervals, where the simplex method can take long.
+
+        A day of 300 on three plans: 7 s by interior point, 14 s by simplex; elsewhere it is mostly the other way round.
+        """
+        num_intervals, num_households = self._episode.shape
+        is_large = self._program.num_variables > _LARGE
+        return is_large and num_households > num_intervals and not self._episode.has_one_price.all()
+
+    def solve(self) -> DispatchSolution:
+        """Solve; raises what `SparseProgram.solve` does."""
+        episode, storage, flows = self._episode, self._storage, self._flows
+        solution = self._program.solve(by_interior_point=self._is_wide)
+        stored, value = np.zeros((episode.shape[0] + 1, episode.shape[1])), np.zeros(episode.shape)
+        stored[0] = episode.stored_at_start
+        stored[1:, storage.owners] = solution.values[storage.stored]
+        value[:, storage.owners] = -solution.prices[storage.balance]
+        along, against = solution.values[flows.along], solution.values[flows.against]
+        reverse = np.where(flows.can_turn, solution.values[flows.reverse], 0.0)
+        forward = flows.size + along - against + reverse
+        both = (np.minimum(along, against) > _BOTH) | (np.minimum(forward, reverse) > _BOTH)
+        is_definite = np.ones(episode.shape, dtype=bool)
+        is_definite[np.ix_(flows.intervals, flows.owners)] = ~both
+        return DispatchSolution(stored, value, solution.cost, solution.status, is_definite)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +136,7 @@ class _Storage:
     charge: IntArray
     discharge: IntArray
     stored: IntArray  # after the interval
+    balance: IntArray  # rows of what is stored
     largest_charge: FloatArray  # (M,) [kWh]
     largest_discharge: FloatArray  # (M,) [kWh]
 
@@ -65,11 +155,16 @@ class _Flows:
     along: IntArray
     against: IntArray
     reverse: IntArray
+    size: FloatArray  # [kWh] |n|
     needs: BoolArray  # forward is buying
-    turned_share: FloatArray  # of what is against, at most so much flows in reverse
     can_turn: BoolArray
     most_along: FloatArray  # [kWh]
     most_against: FloatArray  # [kWh]
+
+    def of_batteries(self, energy: FloatArray) -> FloatArray:
+        """``(L, M)`` of what batteries take ``(T, N)`` [kWh]: > 0 along the flow of the meter, < 0 against it."""
+        taken = energy[self.intervals][:, self.owners]
+        return np.where(self.needs, taken, -taken)
 
 
 def _add_storage(program: SparseProgram, episode: Episode, owners: IntArray) -> _Storage:
@@ -97,7 +192,7 @@ def _add_storage(program: SparseProgram, episode: Episode, owners: IntArray) -> 
     at_end = program.at_most.new(-batteries.initial[owners])
     program.at_most.put(at_end, missing, -1.0)
     program.at_most.put(at_end, stored[-1], -1.0)
-    return _Storage(owners, charge, discharge, stored, largest_charge, largest_discharge)
+    return _Storage(owners, charge, discharge, stored, balance, largest_charge, largest_discharge)
 
 
 def _add_pooled_intervals(program: SparseProgram, episode: Episode, storage: _Storage, intervals: IntArray) -> None:
@@ -137,9 +232,8 @@ def _add_flows(program: SparseProgram, episode: Episode, storage: _Storage, inte
     program.at_most.put(forward, against[can_turn], 1.0)
     program.at_most.put(forward, along[can_turn], -1.0)
     program.at_most.put(forward, reverse[can_turn], -1.0)
-    turned_share = np.where(can_turn, 1.0 - np.abs(load) / np.where(can_turn, most_against, 1.0), 0.0)
     return _Flows(
-        intervals, storage.owners, along, against, reverse, needs, turned_share, can_turn, most_along, most_against
+        intervals, storage.owners, along, against, reverse, np.abs(load), needs, can_turn, most_along, most_against
     )
 
 
@@ -152,7 +246,8 @@ def _limit_reverse_flow(program: SparseProgram, flows: _Flows) -> None:
     can_turn = flows.can_turn
     turned = program.at_most.new(np.zeros(int(can_turn.sum())))
     program.at_most.put(turned, flows.reverse[can_turn], 1.0)
-    program.at_most.put(turned, flows.against[can_turn], -flows.turned_share[can_turn])
+    turned_share = 1.0 - flows.size[can_turn] / flows.most_against[can_turn]
+    program.at_most.put(turned, flows.against[can_turn], -turned_share)
     both = can_turn & (flows.most_along > 0.0)
     one_way = program.at_most.new(np.ones(int(both.sum())))
     program.at_most.put(one_way, flows.along[both], 1.0 / flows.most_along[both])

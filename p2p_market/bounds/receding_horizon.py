@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from p2p_market.bounds.dispatch import step_towards
-from p2p_market.bounds.dispatch_program import plan_storage
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.schedule import Schedule, price_energy
+from p2p_market.bounds.storage_plan import plan_storage
 from p2p_market.checks import whole_number
 from p2p_market.errors import DataError
 from p2p_market.types import FloatArray
@@ -92,7 +92,7 @@ def receding_horizon(episode: Episode, forecast: ForecastRule, *, trade: bool = 
             feed_in_price=expected[2],
             start=np.clip(stored[interval], 0.0, episode.batteries.capacity),  # of rounding errors
         )
-        plan, _, _ = plan_storage(outlook, trade=trade)
-        energy[interval], stored[interval + 1] = step_towards(episode.batteries, stored[interval], plan[1])
+        plan = plan_storage(outlook, trade=trade)
+        energy[interval], stored[interval + 1] = step_towards(episode.batteries, stored[interval], plan.stored[1])
     charge, discharge = np.maximum(energy, 0.0), np.maximum(-energy, 0.0)
     return price_energy(episode, charge, discharge, stored, trade=trade, status="carried out")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from p2p_market.errors import SolverError, require_extra
@@ -29,6 +31,15 @@ class Rows:
         self.triplets.append((triplet[0].ravel(), triplet[1].ravel(), triplet[2].ravel()))
 
 
+class Solution(NamedTuple):
+    """An optimum of a program."""
+
+    values: FloatArray  # of the variables, by column
+    cost: float
+    status: str  # what the solver says of it
+    prices: FloatArray  # of the equality rows: what the cost changes by for each unit more on a row's right side
+
+
 class SparseProgram:
     """Minimise ``cost @ x + constant`` over variables that are 0 or more and keep to the rows."""
 
@@ -39,6 +50,7 @@ class SparseProgram:
         self._lowest: list[FloatArray] = []
         self._highest: list[FloatArray] = []
         self._more_costs: list[tuple[IntArray, FloatArray]] = []
+        self._new_limits: list[tuple[IntArray, FloatArray, FloatArray]] = []
         self._count = 0
 
     def variables(
@@ -60,13 +72,17 @@ class SparseProgram:
         """Add ``cost`` to that of variables that there are already; the two broadcast."""
         self._more_costs.append((columns.ravel(), np.broadcast_to(cost, columns.shape).ravel()))
 
-    def solve(self) -> tuple[FloatArray, float, str]:
-        """Solve.
+    def limit(self, columns: IntArray, lowest: FloatArray, highest: FloatArray) -> None:
+        """Give variables that there are already other limits; the three have one shape."""
+        self._new_limits.append((columns.ravel(), lowest.ravel(), highest.ravel()))
 
-        Returns
-        -------
-        tuple
-            The variables by column, the least cost, and what the solver says of it.
+    @property
+    def num_variables(self) -> int:
+        """How many there are."""
+        return self._count
+
+    def solve(self, *, by_interior_point: bool = False) -> Solution:
+        """Solve, by the solver's own choice of method or by interior point, with crossover to a vertex in either case.
 
         Raises
         ------
@@ -81,7 +97,7 @@ class SparseProgram:
         except ImportError as error:
             raise require_extra("scipy", "bounds", "solving for the best dispatch") from error
         if not self._count:
-            return np.zeros(0), self.constant, "nothing to decide"
+            return Solution(np.zeros(0), self.constant, "nothing to decide", np.zeros(self.equal.count))
 
         def sparse(rows: Rows) -> AnyArray:
             row, column, value = (np.concatenate(part) for part in zip(*rows.triplets, strict=True))
@@ -96,7 +112,10 @@ class SparseProgram:
             if rows.count:
                 parts |= {f"A_{name}": sparse(rows), f"b_{name}": np.concatenate(rows.limits)}
         bounds = np.stack([np.concatenate(self._lowest), np.concatenate(self._highest)], axis=1)
-        answer = linprog(cost, **parts, bounds=bounds, method="highs")
+        for columns, lowest, highest in self._new_limits:
+            bounds[columns] = np.stack([lowest, highest], axis=1)
+        answer = linprog(cost, **parts, bounds=bounds, method="highs-ipm" if by_interior_point else "highs")
         if answer.status != 0:
             raise SolverError(f"the linear program of {self._count} variables was not solved: {answer.message}")
-        return answer.x, float(answer.fun) + self.constant, str(answer.message)
+        prices = np.asarray(answer.eqlin.marginals) if self.equal.count else np.zeros(0)
+        return Solution(answer.x, float(answer.fun) + self.constant, str(answer.message), prices)

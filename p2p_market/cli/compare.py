@@ -69,12 +69,24 @@ def tables(results: ComparisonResults) -> list[Table]:
         title = f"{street}, {population}, {size} households; money in cents a household and day"
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column("mechanism", no_wrap=True)
-        for header in ("efficiency", "c/kWh", "saving", "difference", "worst", "operator", "Gini"):
+        has_bounds = rows["optimal_cost_dollars"].is_not_nan().any()
+        headers = ("efficiency", "c/kWh", "saving", "difference", "worst", "operator", "Gini")
+        for header in (*headers, *(("cost", "captured") if has_bounds else ())):
             table.add_column(header, justify="right", no_wrap=True)
         for row in rows.iter_rows(named=True):
-            table.add_row(row["entry"], *_cells(row))
+            of_bounds = (_cents(row["community_cost_dollars"]), _number(100.0 * row["value_captured"], 1))
+            table.add_row(row["entry"], *_cells(row), *(of_bounds if has_bounds else ()))
+        if has_bounds:
+            table.caption, table.caption_justify = _bounds(rows.row(0, named=True)), "left"
         made.append(table)
     return made
+
+
+def _bounds(row: dict[str, float]) -> str:
+    """Between which costs the mechanisms of a street stand; they are the street's, whatever the mechanism."""
+    names = ("grid_only_cost_dollars", "selfish_cost_dollars", "optimal_cost_dollars", "optimal_plan_cost_dollars")
+    alone, selfish, optimum, plan = (_cents(row[name]) for name in names)
+    return f"cost with the grid alone {alone}, selfish {selfish}, optimum {optimum}, a plan near it {plan}"
 
 
 def _cells(row: dict[str, float]) -> list[str]:

@@ -17,6 +17,7 @@ from p2p_market.comparison.statistics import gini, paired_difference
 from p2p_market.errors import MissingExtraError
 from p2p_market.experiment import run
 from p2p_market.output import check_output, staged
+from p2p_market.recorder import COSTS_BESIDE_BILL
 from p2p_market.results import RunResults
 from p2p_market.view.comparison_figures import write_comparison_figures
 
@@ -26,6 +27,14 @@ COMPARISON_FILE = "comparison.yaml"
 _FOLDER = ("a comparison", (COMPARISON_FILE, "summary.parquet", "days.parquet", "households.parquet"))
 _CASE = ("street", "population", "size", "entry")
 _GROUP = ("street", "population", "size")
+_SAME_DISPATCH = "grid_only_bill_dollars"
+_COSTS = (
+    "community_cost_dollars",
+    "grid_only_cost_dollars",
+    "selfish_cost_dollars",
+    "optimal_cost_dollars",
+    "optimal_plan_cost_dollars",
+)
 _DIFFERENCES = tuple(
     f"{name}{end}"
     for name in ("saving_difference_dollars", "surplus_difference_dollars", "efficiency_difference")
@@ -121,31 +130,33 @@ def compare(
 
 
 def _by_day(results: RunResults) -> pl.DataFrame:
-    """Sums of each day over all markets."""
+    """Sums of each day over all markets; with devices the saving is against devices that nobody steers."""
+    costs = [name for name in COSTS_BESIDE_BILL if name in results.intervals.columns]
+    baseline = "default_bill_dollars" if "default_bill_dollars" in results.intervals.columns else _SAME_DISPATCH
+    columns = (
+        "traded_kwh",
+        "grid_import_kwh",
+        "bill_dollars",
+        _SAME_DISPATCH,
+        "operator_surplus_dollars",
+        "network_payment_dollars",
+        "gains_dollars",
+        "best_gains_dollars",
+    )
     return (
-        results.intervals.group_by(day=pl.col("start").dt.date(), maintain_order=True)
-        .agg(
-            pl.col(
-                "traded_kwh",
-                "grid_import_kwh",
-                "bill_dollars",
-                "grid_only_bill_dollars",
-                "operator_surplus_dollars",
-                "network_payment_dollars",
-                "gains_dollars",
-                "best_gains_dollars",
-            ).sum()
-        )
-        .with_columns(saving_dollars=pl.col("grid_only_bill_dollars") - pl.col("bill_dollars"))
+        results.intervals.with_columns(saving_dollars=pl.col(baseline) - pl.sum_horizontal("bill_dollars", *costs))
+        .group_by(day=pl.col("start").dt.date(), maintain_order=True)
+        .agg(pl.col(*columns, "saving_dollars").sum())
     )
 
 
 def _figures(results: RunResults, totals: pl.DataFrame) -> dict[str, float]:
-    """The figures of one case, a household and day where money."""
+    """The figures of one case, a household and day where money; costs of bounds and value captured nan without them."""
     kpis = results.kpis
     num_days = results.intervals["start"].dt.date().n_unique()
     saving = totals["saving_dollars"].to_numpy() / num_days
     num_households = totals.height / results.config.run.num_markets
+    costs = {name: kpis.get(name, float("nan")) / num_days / num_households for name in _COSTS}
     low, middle, high = np.quantile(saving, [0.1, 0.5, 0.9])
     return {
         "num_homes": totals.height,
@@ -161,6 +172,8 @@ def _figures(results: RunResults, totals: pl.DataFrame) -> dict[str, float]:
         "worst_saving_dollars": float(saving.min()),
         "share_better_off": kpis["share_better_off"],
         "gini_of_savings": gini(saving),
+        **costs,
+        "value_captured": kpis.get("value_captured", float("nan")),
     }
 
 

@@ -46,6 +46,7 @@ class DeviceMove:
     default_energy: FloatArray  # [kWh] what it would be if nobody steered; see `bill_saving`
     cut: FloatArray  # [kWh] of the request that was not possible: request less energy
     cost: FloatArray  # [$] wear, and comfort that is missed
+    default_state: DeviceState | None = None  # the state if nobody had steered, where one owes something in it
     missed: FloatArray | None = None  # [kWh] that had to come by the end of the interval and did not
     deadline: BoolArray | None = None  # whether energy had to come by the end of the interval
 

@@ -212,6 +212,10 @@ class Batteries:
         """``(N,)`` share of the energy taken that comes back."""
         return self.charge_efficiency * self.discharge_efficiency
 
+    @cached_property
+    def _loses(self) -> bool:
+        return bool((self.owners & (self.self_discharge > 0.0)).any())
+
     def charge_share(self, state: DeviceState, energy_scale: float) -> FloatArray:  # noqa: ARG002 (a share has no scale)
         """``(B, N)`` stored energy as a share of the capacity."""
         return state["stored"] / np.where(self.owners, self.capacity, 1.0)
@@ -230,8 +234,12 @@ class Batteries:
         return {}
 
     def start(self, interval: DeviceInterval) -> DeviceState:
-        """State at the start of an episode: ``stored`` [kWh]."""
-        return {"stored": np.tile(np.where(self.owners, self.initial, 0.0), (len(interval.row), 1))}
+        """State at the start of an episode: ``stored`` [kWh].
+
+        With self-discharge ``unsteered`` too, what would be stored if nobody had steered.
+        """
+        stored = np.tile(np.where(self.owners, self.initial, 0.0), (len(interval.row), 1))
+        return {"stored": stored, "unsteered": stored} if self._loses else {"stored": stored}
 
     def limits(self, state: DeviceState) -> tuple[FloatArray, FloatArray]:
         """Most that can be taken and given in the coming interval, ``(B, N)`` [kWh] each."""
@@ -264,12 +272,14 @@ class Batteries:
         stored = state["stored"] * self.retention
         stored += np.maximum(energy, 0.0) * self.charge_efficiency
         stored -= np.maximum(-energy, 0.0) / self.discharge_efficiency
+        left_alone = {"unsteered": state["unsteered"] * self.retention} if "unsteered" in state else {}
         return DeviceMove(
-            state={"stored": stored},
+            state={"stored": stored, **left_alone},
             energy=energy,
             default_energy=np.zeros_like(energy),  # left alone it is idle
             cut=np.where(self.owners, wanted - energy, 0.0),
             cost=np.abs(energy) * self.wear_cost,
+            default_state={"stored": left_alone["unsteered"]} if left_alone else None,
         )
 
     def key_figures(self, record: DeviceRecord) -> dict[str, float]:

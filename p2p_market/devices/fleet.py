@@ -29,7 +29,8 @@ class Dispatch:
     moves: Mapping[str, DeviceMove]
     net_load: FloatArray  # (B, N) [kWh] with the devices
     default_net_load: FloatArray  # (B, N) [kWh] if nobody steered them
-    cost: FloatArray  # (B, N) [$] wear and comfort
+    cost: FloatArray  # (B, N) [$] wear and comfort, and what is owed where an episode ends
+    default_cost: FloatArray | None = None  # (B, N) [$] what they would owe if nobody had steered; None: nothing
 
     @property
     def states(self) -> FleetState:
@@ -108,9 +109,14 @@ class Fleet:
             for kind, device in self.devices.items()
         }
         total, default, cost = net_load, net_load, nothing
+        default_cost: FloatArray | None = None
         for move in moves.values():
             total, default, cost = total + move.energy, default + move.default_energy, cost + move.cost
         if ends.any():
             for kind, device in self.devices.items():
-                cost = cost + ends[:, None] * device.end_cost(moves[kind].state, self.off_peak_price)
-        return Dispatch(moves, total, default, cost)
+                move = moves[kind]
+                cost = cost + ends[:, None] * device.end_cost(move.state, self.off_peak_price)
+                if move.default_state is not None:
+                    owed = ends[:, None] * device.end_cost(move.default_state, self.off_peak_price)
+                    default_cost = owed if default_cost is None else default_cost + owed
+        return Dispatch(moves, total, default, cost, default_cost)

@@ -7,11 +7,12 @@ from p2p_market.errors import ConfigError
 from p2p_market.policies.adaptive_aggressive import AdaptiveAggressive
 from p2p_market.policies.base import BidView, Memory, Outcome, Policy, PublishedBook, Rule
 from p2p_market.policies.best_response import BestResponse
-from p2p_market.policies.bidding import grid_only, truthful, zero_intelligence, zi_unconstrained
+from p2p_market.policies.bidding import MarginalValue, grid_only, truthful, zero_intelligence, zi_unconstrained
 from p2p_market.policies.followers import Followers
 from p2p_market.policies.gd import GjerstadDickhaut
 from p2p_market.policies.linear import Linear
 from p2p_market.policies.on_observations import MadeOfController, ObservingPolicy
+from p2p_market.policies.planners import PLANNERS
 from p2p_market.policies.zip import Zip
 from p2p_market.registry import Registry
 
@@ -27,8 +28,15 @@ POLICIES: Registry[Policy] = Registry(
         "adaptive_aggressive": AdaptiveAggressive(),
         "linear": Linear(),
         "best_response": BestResponse(),
+        "marginal_value": MarginalValue(),
     },
 )
+
+# what planners for the street, and for each household alone, would have to see
+_UNSEEN = {
+    True: "with the meters of all neighbours",
+    False: "with its battery's efficiencies and wear, and feed-in prices to come",
+}
 
 
 def as_callable(
@@ -73,6 +81,11 @@ def as_callable(
     >>> actions = {agent: players[agent](observations[agent], infos[agent]) for agent in env.agents}
     >>> observations, rewards, *_, infos = env.step(actions)
     """
+    if policy in PLANNERS:
+        raise ConfigError(
+            f"{policy!r} is a storage rule that plans {_UNSEEN[PLANNERS[policy].together]}, which no observation shows;"
+            f" let it play as population.storage: {policy}, beside any policy that bids"
+        )
     chosen = POLICIES[policy].with_options(policy, options or {})
     if not hasattr(env, "controller"):
         raise ConfigError(

@@ -37,10 +37,17 @@ class BidView:
     households: IntArray  # (L,) places of the own orders in a published book
     draws: FloatArray  # (B, K, L) uniform random numbers in [0, 1), K as the policy declares
     round: int = 0  # of the bidding rounds inside this interval, counted from 0; each asks anew
+    planned_worth: FloatArray | None = None  # (B, L) [$/kWh] of what the battery takes or gives, see `Planning.steer`
 
     @classmethod
     def of(
-        cls, state: MarketState, rules: AuctionRules, households: IntArray, draws: FloatArray, number: int = 0
+        cls,
+        state: MarketState,
+        rules: AuctionRules,
+        households: IntArray,
+        draws: FloatArray,
+        number: int = 0,
+        planned_worth: FloatArray | None = None,
     ) -> BidView:
         """Take the view of some households from the state of the markets.
 
@@ -56,6 +63,8 @@ class BidView:
             ``(B, K, N)`` random numbers of the whole street.
         number
             Which bidding round it is.
+        planned_worth
+            ``(B, N)`` [$/kWh] where a storage rule plans.
         """
         return cls(
             net_load=state.net_load[:, households],
@@ -69,6 +78,7 @@ class BidView:
             households=households,
             draws=draws[:, :, households] if draws.shape[1] else NO_DRAWS,
             round=number,
+            planned_worth=None if planned_worth is None else planned_worth[:, households],
         )
 
     @property
@@ -119,6 +129,8 @@ class Policy:
         Random numbers that a household uses in each bidding round (``BidView.draws``), and at the start of an episode.
     reads_book
         Whether ``learn`` needs the published order book.
+    reads_plan
+        Whether ``bid`` needs what a storage rule that plans says energy is worth.
     knows
         What of the market it uses, in words.
     """
@@ -126,6 +138,7 @@ class Policy:
     num_draws: int = 0
     num_start_draws: int = 0
     reads_book: bool = False
+    reads_plan: bool = False
     knows: str = "own meter and tariff"
 
     def start(self, draws: FloatArray, num_households: int) -> Memory:  # noqa: ARG002 (for those who remember)

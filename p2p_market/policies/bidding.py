@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from p2p_market.policies.base import BidView
+from p2p_market.policies.base import BidView, Memory, Policy
 from p2p_market.types import FloatArray
 
 
@@ -47,3 +49,34 @@ def zi_unconstrained(view: BidView) -> tuple[FloatArray, FloatArray]:
        Political Economy 101(1), section II.
     """
     return view.price_low + view.draws[:, 0] * (view.price_high - view.price_low), view.net_load
+
+
+@dataclass(frozen=True)
+class MarginalValue(Policy):
+    """Bid what energy is worth to the plan of the own battery, and as `truthful` where the battery rests.
+
+    Whose battery takes energy bids no more for its net load than a kWh in the battery is worth to the plan, losses and
+    wear taken off; whose battery gives energy asks no less than what the plan loses by it. The worth is the dual price
+    of the stored energy in the storage rule's linear program [1]_. A tick is given away, so that rounding does not part
+    those whom the plan joins at one price.
+
+    What the battery does is settled before the bids are, so a kWh that is not bought here costs the retail price:
+    `truthful` bids then match more where plan and outcome differ, and these give the better price.
+
+    References
+    ----------
+    .. [1] F. C. Schweppe, M. C. Caramanis, R. D. Tabors and R. E. Bohn, "Spot Pricing of Electricity", Kluwer, 1988,
+       chapter 2: the value of energy as the dual variable of its balance.
+    """
+
+    reads_plan = True
+    knows = "own meter, tariff, battery and its plan"
+
+    def bid(self, view: BidView, memory: Memory) -> tuple[FloatArray, FloatArray]:  # noqa: ARG002 (it has none)
+        """Bid the worth, within the own tariff."""
+        if view.planned_worth is None:
+            return truthful(view)
+        buys, tick = view.net_load > 0.0, view.rules.price_tick or 0.0
+        given = np.where(buys, view.planned_worth + tick, view.planned_worth - tick)
+        within = np.clip(given, view.feed_in_price, view.retail_price)
+        return np.where(np.isnan(within), view.limit_price, within), view.net_load

@@ -83,12 +83,20 @@ class Followers:
                 memory[name][chosen] = values
             self.memories[group] = memory
 
-    def bid(self, state: MarketState) -> list[ScriptedBids]:
-        """Ask every policy for the bids of the coming interval, in every bidding round."""
+    def bid(self, state: MarketState, planned_worth: FloatArray | None = None) -> list[ScriptedBids]:
+        """Ask every policy for the bids of the coming interval, in every bidding round.
+
+        Parameters
+        ----------
+        state
+            The state in which households bid.
+        planned_worth
+            ``(B, N)`` [$/kWh] where a storage rule plans, see `p2p_market.policies.planners.Planning.steer`.
+        """
         bids = []
         for number, draws in enumerate(self._draw(state)):
             self._views = [
-                BidView.of(state, self._rules, slots, draws[:, : policy.num_draws], number)
+                BidView.of(state, self._rules, slots, draws[:, : policy.num_draws], number, planned_worth)
                 for policy, slots in self.groups
             ]
             bids += [

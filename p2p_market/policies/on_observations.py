@@ -140,6 +140,11 @@ class ObservingPolicy:
                 f"policy {self._name!r} reads the published order book, which no feature of an observation shows; let "
                 "it play as population.scripted or run.policy"
             )
+        if self.policy.reads_plan:
+            raise ConfigError(
+                f"policy {self._name!r} bids by the plan of a storage rule, which no feature of an observation shows; "
+                "let it play as population.scripted or run.policy, beside population.storage"
+            )
         if missing:
             raise ConfigError(
                 f"policy {self._name!r} on observations needs the features {', '.join(missing)}, which "

@@ -1,4 +1,7 @@
-"""What batteries do that nobody learns to steer: rules from own meter, own tariff and the published price to energy."""
+"""What batteries do that nobody learns to steer: rules from own meter, own tariff and the published price to energy.
+
+Rules that plan ahead are in `p2p_market.policies.planners`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from p2p_market.policies.planners import PLANNERS, Planner
 from p2p_market.registry import Registry
 from p2p_market.types import FloatArray
 
@@ -85,12 +89,13 @@ def price_threshold(view: StorageView) -> FloatArray:
     return np.where(stays, 0.0, -view.net_load)
 
 
-STORAGE_RULES: Registry[StorageRule] = Registry(
+STORAGE_RULES: Registry[StorageRule | Planner] = Registry(
     "storage rule",
     {
         "idle": idle,
         "self_consumption": self_consumption,
         "time_of_use": time_of_use,
         "price_threshold": price_threshold,
+        **PLANNERS,
     },
 )

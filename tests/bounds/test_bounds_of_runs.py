@@ -13,8 +13,6 @@ from streets import homes
 from p2p_market.auction.mechanisms import MECHANISMS
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
-from p2p_market.controller import AuctionController
-from p2p_market.devices.battery import Batteries
 from p2p_market.errors import ConfigError, MissingExtraError
 from p2p_market.experiment import run
 from p2p_market.metrics import describe, gains_from_trade
@@ -66,18 +64,7 @@ def figures_of(overrides: dict[str, Any], *, num_homes: int = 5, action_seed: in
             actions = rng.uniform(-1.0, 1.0, (2, num_homes, controller.get_action_space().shape[0]))
         recorder.record(controller.run_auction(actions).transition)
     gains = gains_from_trade(recorder)
-    figures = summarise(controller, recorder, gains, bound_figures(controller, recorder))
-    return figures | {"idle_loss_dollars": idle_loss(controller)}
-
-
-def idle_loss(controller: AuctionController) -> float:
-    """What self-discharge of batteries that nobody steers makes a market owe at the end; no part of the grid's bill."""
-    fleet = controller.model.scenario.fleet
-    batteries = fleet.devices.get("battery")
-    if not isinstance(batteries, Batteries):
-        return 0.0
-    left = {"stored": batteries.initial * batteries.retention**NUM_INTERVALS}
-    return float(batteries.end_cost(left, fleet.off_peak_price).sum())
+    return summarise(controller, recorder, gains, bound_figures(controller, recorder))
 
 
 def assert_in_order(figures: dict[str, float]) -> None:
@@ -86,9 +73,7 @@ def assert_in_order(figures: dict[str, float]) -> None:
     assert figures["optimal_cost_dollars"] <= figures["community_cost_dollars"] + size
     assert figures["optimal_cost_dollars"] <= figures["selfish_cost_dollars"] + size
     if "curtailed_kwh" not in figures:  # batteries that look at their tariff alone may overload their feeder together
-        assert (
-            figures["selfish_cost_dollars"] <= figures["grid_only_cost_dollars"] + figures["idle_loss_dollars"] + size
-        )
+        assert figures["selfish_cost_dollars"] <= figures["grid_only_cost_dollars"] + size
     if not np.isnan(figures["value_captured"]):
         assert figures["value_captured"] <= 1.0 + 1e-6
 
@@ -105,7 +90,8 @@ def streets(draw: st.DrawFn) -> dict[str, Any]:
         "tariff.plan": draw(st.sampled_from(PLANS)),
         "devices": {"battery": draw(st.sampled_from(SIZES))},
         "population.storage": draw(st.sampled_from(sorted(STORAGE_RULES))),
-        "run.policy": draw(st.sampled_from(["truthful", "zero_intelligence", "grid_only"])),
+        "scenario.forecast": {"kind": draw(st.sampled_from(["perfect", "noisy", "persistence"])), "horizon": 6},
+        "run.policy": draw(st.sampled_from(["truthful", "zero_intelligence", "grid_only", "linear", "zip"])),
         "seed": draw(st.integers(0, 50)),
         "network": draw(st.sampled_from(NETWORKS)),
         **fee,
@@ -123,6 +109,14 @@ def test_no_rule_under_any_mechanism_costs_less_than_the_bound(overrides: dict[s
 @settings(max_examples=25, deadline=None)
 def test_no_actions_of_learners_cost_less_than_the_bound(overrides: dict[str, Any], action_seed: int) -> None:
     overrides["scenario.action"] = "price_quantity_storage"
+    assert_in_order(figures_of(overrides, num_homes=3, action_seed=action_seed))
+
+
+@given(streets(), st.integers(0, 1000))
+@settings(max_examples=15, deadline=None)
+def test_curtailing_pv_leads_no_lower(overrides: dict[str, Any], action_seed: int) -> None:
+    overrides |= {"scenario.action": "full_devices", "network": None}
+    overrides["devices"] = {**overrides["devices"], "pv_curtailment": {}}
     assert_in_order(figures_of(overrides, num_homes=3, action_seed=action_seed))
 
 
@@ -177,7 +171,7 @@ def test_a_run_tells_its_bounds_when_asked() -> None:
     added = {"selfish_cost_dollars", "optimal_cost_dollars", "optimal_plan_cost_dollars", "value_captured"}
     assert set(asked) - set(plain) == added
     assert {name: asked[name] for name in plain} == pytest.approx(plain, nan_ok=True)
-    assert_in_order(asked | {"idle_loss_dollars": 0.0})
+    assert_in_order(asked)
     labels = dict(describe(asked))
     assert labels["Community cost, optimum: together at best"] == f"{asked['optimal_cost_dollars']:,.2f} $"
     assert labels["Value captured"] == f"{100.0 * asked['value_captured']:.1f} %"

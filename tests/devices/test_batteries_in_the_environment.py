@@ -84,6 +84,24 @@ def test_charge_that_is_missing_at_the_end_of_an_episode_is_bought_back() -> Non
     assert costs == pytest.approx([0.01, 0.005, 0.8 * flat / (0.9 * 0.8)])
 
 
+@pytest.mark.parametrize("reward", ["bill_saving", "community_saving"])
+def test_who_lets_a_battery_with_self_discharge_rest_neither_saves_nor_loses(reward: str) -> None:
+    leaks = {**BATTERY, "self_discharge_per_hour": 0.05}
+    overrides = {"devices": {"battery": leaks}, "action": "price_quantity_storage", "reward.name": reward}
+    env = street_vector_env(2, 3, overrides=overrides, max_cycles=5)
+    env.reset(seed=0)
+    out_of_the_market = np.tile(np.array([0.0, -1.0, 0.0], np.float32), (2, 3, 1))
+    for _ in range(5):
+        _, rewards, *_, infos = env.step(out_of_the_market)
+        np.testing.assert_allclose(rewards, 0.0, atol=1e-6)
+    flat = env.controller.model.scenario.fleet.off_peak_price
+    owed = 2.0 * (1.0 - 0.95**2.5) * flat / (0.9 * 0.8)  # half of 4 kWh at the start
+    np.testing.assert_allclose(infos["device_cost"], np.tile(owed, (2, 1)), rtol=1e-6)
+    # a second episode starts with a full account
+    env.step(out_of_the_market)
+    np.testing.assert_allclose(env.controller.state.devices["battery"]["unsteered"], 2.0 * 0.95**0.5)
+
+
 def test_gains_from_trading_and_from_flexibility_add_up_to_the_reward() -> None:
     env = street_env(4, overrides=STREET | {"reward.scale": 2.0})
     env.reset(seed=0)

@@ -15,7 +15,7 @@ from p2p_market.policies import POLICIES, BidView, ObservingPolicy, Outcome, Rul
 from p2p_market.scenario.actions import ACTION_MAPS
 from p2p_market.types import FloatArray
 
-ON_OBSERVATIONS = [name for name, policy in POLICIES.items() if not policy.reads_book]
+ON_OBSERVATIONS = [name for name, policy in POLICIES.items() if not (policy.reads_book or policy.reads_plan)]
 MIXED_PLANS = {"flat": 0.5, "agl_time_of_use": 0.5}
 WITH_BAND = ["net_load", "retail_price", "feed_in_price", "last_price", "last_volume", "band_low", "band_high"]
 MIXED = {"tariff.plan": MIXED_PLANS, "scenario.observation": WITH_BAND}
