@@ -18,6 +18,7 @@ from pydantic import (
 from p2p_market.config_base import PathText, Section, registered
 from p2p_market.config_network import NetworkSection
 from p2p_market.config_power_flow import PowerFlowSection
+from p2p_market.config_train import TrainSection
 from p2p_market.data.calendar import to_minute
 from p2p_market.data.selection import expand_pool
 from p2p_market.errors import DataError, P2PMarketError
@@ -432,6 +433,7 @@ class Config(Section):
     episode: EpisodeSection = EpisodeSection()
     population: PopulationSection = PopulationSection()
     run: RunSection = RunSection()
+    train: TrainSection = TrainSection()
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,13 @@ seeds it."""
 _BLOCK = 48
 
 
+def episode_seed(seed: int | None, number: int) -> int | None:
+    """Seed of the episodes that reset ``number`` of a training starts, from the training's; ``None`` without one."""
+    if seed is None:
+        return None
+    return int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1, np.uint64)[0] >> 1)
+
+
 class MarketStreams:
     """Generators of ``B`` markets, one a named stream.
 

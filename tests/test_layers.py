@@ -67,6 +67,9 @@ LAYERS = {
     "run_power_flow": 9,
     "experiment": 10,
     "integrations": 10,
+    "learned": 5,
+    "config_train": 7,
+    "training": 11,
     "comparison": 11,
     "evaluation": 11,
     "cli": 12,
@@ -129,7 +132,7 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
         if library == "gymnasium":
             assert part in ("scenario", "env", "vector_env", "make", "registration", "integrations"), place
         if library in LEARNS:
-            assert part == "integrations", place
+            assert part in ("integrations", "training"), place
     if part not in READS_FRAMES:
         for name, line in imports(path):
             assert name.split(".", maxsplit=1)[0] not in ("polars", "pandas"), f"{path}, line {line}: imports {name}"

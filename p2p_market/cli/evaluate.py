@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from p2p_market.cli.options import Assignments, read_overrides
+from p2p_market.learned import load_policy
 from p2p_market.policies import POLICIES
 from p2p_market.tasks import find_task
 
@@ -37,12 +38,12 @@ def evaluate(
     data: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
     set: Assignments = (),  # noqa: A002 (the option's name)
 ) -> None:
-    """Measure a scripted policy on a task by the task's fixed protocol, beside its references.
+    """Measure a policy, scripted or learned, on a task by the task's fixed protocol, beside its references.
 
     Parameters
     ----------
     policy
-        Name of a policy, see p2p-market list policies.
+        Name of a policy, see p2p-market list policies; or the folder of a training run, or a file best.npz.
     task
         Name of a task, see p2p-market list tasks, or a YAML file of your own.
     split
@@ -57,12 +58,14 @@ def evaluate(
         Values to change, e.g. --set market.mechanism=pay_as_bid; results are then not those of the task.
     """
     chosen = find_task(task)
-    _ = POLICIES[policy]  # a wrong name is told before data is made
+    player = policy if policy in POLICIES or not _is_path(policy) else load_policy(policy)
+    if isinstance(player, str):
+        _ = POLICIES[player]  # a wrong name is told before data is made
 
     from p2p_market.evaluation import evaluate as measure  # noqa: PLC0415 (polars loads only where it is used)
 
     results = measure(
-        policy,
+        player,
         chosen,
         split=split,
         storage=storage,
@@ -83,6 +86,10 @@ def evaluate(
     if chosen.judged_by == "value_captured" and results.bounds is None:
         hint = "the share of what could be saved needs: pip install 'p2p-market[bounds]'"
         console.print(hint, markup=False, soft_wrap=True)
+
+
+def _is_path(policy: str) -> bool:
+    return policy.endswith(".npz") or "/" in policy or Path(policy).exists()
 
 
 def table_of(results: EvaluationResults) -> Table:

@@ -13,10 +13,11 @@ from p2p_market.cli.catalogue import list_parts, validate
 from p2p_market.cli.compare import compare
 from p2p_market.cli.evaluate import evaluate
 from p2p_market.cli.simulate import run
+from p2p_market.cli.train import train
 from p2p_market.errors import P2PMarketError
 
 _DESCRIPTION = (
-    "Peer-to-peer energy trading on a street of households: simulate markets, handle data. "
+    "Peer-to-peer energy trading on a street of households: simulate markets, train learners, handle data. "
     "COMMAND --help explains a command; --version prints the version."
 )
 _DATA_DESCRIPTION = "Household data: download the Ausgrid files, look at them, convert them, or generate a community."
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commands: dict[str, Callable[..., None]] = {
                 "run": run,
                 "compare": compare,
+                "train": train,
                 "evaluate": evaluate,
                 "list": list_parts,
                 "validate": validate,

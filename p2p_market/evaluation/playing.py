@@ -86,6 +86,9 @@ def _steps_of(
     env: AuctionVectorEnv, policy: PolicyLike, *, name: str, per_agent: bool, seed: int
 ) -> Callable[[int], None]:
     ask = as_batch_policy(policy, env.agents, env.single_action_space.shape or (), per_agent=per_agent)
+    check = getattr(policy, "check", None)
+    if callable(check):
+        check(env.controller)  # a learned policy knows what it was learned for
     forget = getattr(policy, "reset", None)
     if callable(forget):
         forget()

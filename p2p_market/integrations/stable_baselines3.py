@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,13 @@ class StreetVecEnv(VecEnv):
     **keywords
         As for `p2p_market.vector_env`.
 
+    Attributes
+    ----------
+    street
+        The batched environment behind the rows.
+    seconds
+        Time spent in steps.
+
     Notes
     -----
     A dict a row is what costs most here, so by default rows that go on share one empty dict. In the step that ends an
@@ -56,6 +64,7 @@ class StreetVecEnv(VecEnv):
         self._actions: AnyArray | None = None
         self._returns = np.zeros(self._rows)
         self._length = np.zeros(self._rows, dtype=np.int64)
+        self.seconds = 0.0
 
     def reset(self) -> Float32Array:
         """Start new episodes; the seed of the last `seed` call, if there was one, reseeds all markets."""
@@ -79,13 +88,16 @@ class StreetVecEnv(VecEnv):
         """Play one interval of every market: observations, rewards, ends ``(B * N,)`` and a dict a row."""
         if self._actions is None:
             raise EpisodeError("step_wait() before step_async(); give it the actions first")
+        began = time.perf_counter()
         shape = self.street.num_envs, self.street.num_agents, *self._actions.shape[1:]
         observations, rewards, _, truncations, infos = self.street.step(self._actions.reshape(shape))
         self._actions = None
         gained, ends = rewards.reshape(-1), truncations.reshape(-1)
         self._returns += gained
         self._length += 1
-        return self._flat(observations), gained, ends, self._dicts(infos, ends)
+        answer = self._flat(observations), gained, ends, self._dicts(infos, ends)
+        self.seconds += time.perf_counter() - began
+        return answer
 
     def _dicts(self, infos: Mapping[str, Any], ends: BoolArray) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]]

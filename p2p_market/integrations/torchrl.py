@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
 from p2p_market.errors import ConfigError, require_extra
+from p2p_market.randomness import episode_seed
 from p2p_market.types import AnyArray
 
 try:
@@ -53,6 +55,16 @@ class StreetEnv(EnvBase):
         `AuctionController.info_names`.
     with_state
         Whether there is a ``state``.
+    reseeds_episodes
+        Whether reset number *k* of all markets together is seeded by ``seed`` and *k*, so that training can go on from
+        the end of any episode as if it had never stopped. Needs a ``seed``.
+
+    Attributes
+    ----------
+    num_resets
+        Resets of all markets together so far; set it to go on from there.
+    seconds
+        Time spent in resets and steps.
 
     Raises
     ------
@@ -74,6 +86,7 @@ class StreetEnv(EnvBase):
         device: Any = "cpu",
         infos: Sequence[str] = (),
         with_state: bool = True,
+        reseeds_episodes: bool = False,
         **keys: Any,
     ) -> None:
         merged = {**(overrides or {}), **keys}
@@ -101,6 +114,9 @@ class StreetEnv(EnvBase):
         self._actions = np.zeros((num_envs, len(names), *self._action_shape), dtype=np.float32)
         self._shares_memory = torch.device(device).type == "cpu"
         self._seed = seed
+        self._reseeds_from = seed if reseeds_episodes else None
+        self.num_resets = 0
+        self.seconds = 0.0
         self._make_specs()
 
     @property
@@ -143,17 +159,23 @@ class StreetEnv(EnvBase):
         self._seed = seed
 
     def _reset(self, tensordict: TensorDictBase | None = None, **_: Any) -> TensorDictBase:
+        began = time.perf_counter()
         chosen = None if tensordict is None else tensordict.get("_reset", None)
         mask = None if chosen is None else chosen.reshape(-1).cpu().numpy()
         if mask is None or mask.all() or not self.controller.has_started:
-            self.controller.reset(self._seed)
+            numbered = episode_seed(self._reseeds_from, self.num_resets)
+            self.controller.reset(self._seed if numbered is None else numbered)
             self._seed = None
+            self.num_resets += 1
         else:
             self.controller.reset(mask=mask)
         nothing = np.zeros((*self._actions.shape[:2], 1), dtype=np.float32)
-        return self._observed(dict.fromkeys(self.info_names, nothing))
+        first = self._observed(dict.fromkeys(self.info_names, nothing))
+        self.seconds += time.perf_counter() - began
+        return first
 
     def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
+        began = time.perf_counter()
         actions = self._actions
         for group, places in self._places.items():
             given = tensordict.get((group, "action")).detach()
@@ -172,6 +194,7 @@ class StreetEnv(EnvBase):
         rewards = self._tensor(result.rewards.astype(np.float32)[..., None])
         for group, places in self._places.items():
             following.set((group, "reward"), rewards[:, places])
+        self.seconds += time.perf_counter() - began
         return following
 
     def _observed(self, infos: dict[str, AnyArray], truncated: AnyArray | None = None) -> TensorDictBase:
