@@ -17,6 +17,7 @@ import p2p_market
 from benchmarks.pages import ROOT, write_between_marks
 from p2p_market.evaluation import EvaluationResults
 from p2p_market.policies import POLICIES
+from p2p_market.policies.planners import PLANNERS
 from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.tasks import find_task, task_names
 
@@ -27,12 +28,13 @@ HEADER = ("player", "bill", "saving", "to truthful", "c/kWh", "exploitability")
 
 
 def players_of(name: str) -> list[tuple[str, str | None]]:
-    """Every policy with every storage rule, where the task has batteries."""
+    """Every policy with every storage rule, where the task has batteries; those that plan are no rules."""
     config = find_task(name).configuration()
     num_households = config.street.num_households
     assert num_households is not None
     policies = [policy for policy in POLICIES if policy != "best_response" or num_households <= LARGE]
-    rules: list[str | None] = list(STORAGE_RULES) if config.devices else [None]
+    policies = [policy for policy in policies if not POLICIES[policy].reads_plan]
+    rules: list[str | None] = [rule for rule in STORAGE_RULES if rule not in PLANNERS] if config.devices else [None]
     return [(policy, rule) for policy in policies for rule in rules]
 
 

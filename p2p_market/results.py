@@ -42,6 +42,9 @@ RUN_FOLDER = (
 )
 
 
+_ENERGY_AND_MONEY = pl.selectors.ends_with("_kwh", "_dollars") - pl.selectors.contains("_per_")
+
+
 @dataclass(frozen=True, eq=False)
 class RunResults:
     """What a run gives back.
@@ -77,16 +80,30 @@ class RunResults:
         return pl.col("default_bill_dollars") - pl.sum_horizontal("bill_dollars", *costs)
 
     @property
+    def daily_totals(self) -> pl.DataFrame:
+        """A row a market and day: energy and money of the street, the mean price of what was traded, and the saving.
+
+        The saving is that of all households together, as in `household_totals`.
+        """
+        by_day = pl.col("start").dt.date().alias("day")
+        turnover = (pl.col("price_dollars_per_kwh") * pl.col("traded_kwh")).sum()
+        street = self.intervals.group_by("market", by_day, maintain_order=True).agg(
+            _ENERGY_AND_MONEY.sum(),
+            price_dollars_per_kwh=pl.when(pl.col("traded_kwh").sum() > 0.0).then(turnover / pl.col("traded_kwh").sum()),
+        )
+        saved = self.households.group_by("market", by_day, maintain_order=True).agg(saving_dollars=self._saving.sum())
+        return street.join(saved, on=["market", "day"], maintain_order="left")
+
+    @property
     def household_totals(self) -> pl.DataFrame:
         """A row a market and household: energy and money over the run, and the saving.
 
         That is against the bill with the grid alone, and with devices that nobody steers where there are any, whose
         wear and missed comfort it bears, under the same feeder limits.
         """
-        energy_and_money = pl.selectors.ends_with("_kwh", "_dollars") - pl.selectors.contains("_per_")
         return (
             self.households.group_by("market", "household", "role", maintain_order=True)
-            .agg(energy_and_money.sum())
+            .agg(_ENERGY_AND_MONEY.sum())
             .with_columns(saving_dollars=self._saving)
         )
 

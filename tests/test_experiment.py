@@ -400,3 +400,21 @@ def test_policies_share_out_the_street_by_the_seed(table: Path) -> None:
     assert sorted(slot for slots in shares[0] for slot in slots) == list(range(8))
     assert shares[0] == shares[1] != shares[2]
     assert controllers[0].num_learners == 0
+
+
+@pytest.mark.parametrize("devices", [{}, {"battery": {"owners": "all", "wear_dollars_per_kwh": 0.01}}])
+def test_daily_totals_are_sums_over_the_day(devices: dict[str, Any]) -> None:
+    overrides = {"run": {"days": 3, "num_markets": 2, "figures": False}, "devices": devices}
+    results = p2p_market.run(num_households=5, overrides={**overrides, "data.num_homes": 12, "data.days": 10})
+    days = results.daily_totals
+    assert days.select("market", "day").n_unique() == days.height == 6
+    assert days["saving_dollars"].sum() == pytest.approx(results.household_totals["saving_dollars"].sum())
+    for row in days.iter_rows(named=True):
+        of_day = (pl.col("market") == row["market"]) & (pl.col("start").dt.date() == row["day"])
+        intervals, households = results.intervals.filter(of_day), results.households.filter(of_day)
+        assert intervals.height == 48
+        assert row["demand_kwh"] == pytest.approx(households["demand_kwh"].sum())
+        assert row["traded_kwh"] == pytest.approx(intervals["traded_kwh"].sum())
+        assert row["bill_dollars"] == pytest.approx(households["bill_dollars"].sum())
+        turnover = (intervals["price_dollars_per_kwh"] * intervals["traded_kwh"]).sum()
+        assert row["price_dollars_per_kwh"] == pytest.approx(turnover / row["traded_kwh"])
