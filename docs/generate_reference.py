@@ -18,7 +18,8 @@ from pydantic_core import PydanticUndefined
 
 from p2p_market.auction.mechanisms import MECHANISMS, Promises
 from p2p_market.catalogue import registries
-from p2p_market.config import AusgridData, Config, SyntheticData, TableData
+from p2p_market.config import Config
+from p2p_market.config_data import AusgridData, SyntheticData, TableData
 from p2p_market.devices import DEVICES, DeviceDesign
 from p2p_market.kpis import GROUPS, KPIS, unit_of
 from p2p_market.policies import POLICIES

@@ -15,120 +15,27 @@ from pydantic import (
     model_validator,
 )
 
-from p2p_market.config_base import PathText, Section, registered
+from p2p_market.config_base import PathText, Section
+from p2p_market.config_data import DataSection, SyntheticData
+from p2p_market.config_market import MarketSection
 from p2p_market.config_network import NetworkSection
 from p2p_market.config_power_flow import PowerFlowSection
 from p2p_market.config_train import TrainSection
-from p2p_market.data.calendar import to_minute
-from p2p_market.data.selection import expand_pool
-from p2p_market.errors import DataError, P2PMarketError
-
-
-def _local_time(value: Any) -> dt.date | dt.datetime:
-    """Read a naive local time; midnight is the date, so that both spellings are one configuration."""
-    time = to_minute(value).astype(dt.datetime)
-    assert isinstance(time, dt.datetime)  # noqa: S101 - what datetime64[m] always becomes
-    return time.date() if time.time() == dt.time() else time
-
-
-def _folder_name(name: str) -> str:
-    """Check a name that becomes the name of a folder of results."""
-    if not name.strip(".") or "/" in name or "\\" in name:
-        raise ValueError("a folder of results is named by it, so it needs a letter and has no slash")
-    return name
-
-
-def _as_entries(value: Any) -> Any:
-    """Take one name or range as a list of one."""
-    return [value] if isinstance(value, str) or type(value) is int else value
-
-
-def _pool_that_can_be(pool: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        expand_pool(pool)
-    except DataError as error:
-        raise ValueError(str(error)) from None
-    return pool
-
-
-def _number_as_text(value: Any) -> Any:
-    """Take a customer's number as its name."""
-    return str(value) if type(value) is int else value
-
-
-MechanismName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
-PolicyName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies", "POLICIES"))]
-StorageRuleName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies.storage", "STORAGE_RULES"))]
-RewardName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.rewards", "REWARDS"))]
-PotentialName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.shaping", "POTENTIALS"))]
-ActionMapName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.scenario.actions", "ACTION_MAPS"))]
-Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
-Months: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
-FolderName: TypeAlias = Annotated[str, AfterValidator(_folder_name)]
-Day: TypeAlias = Annotated[dt.date, BeforeValidator(_local_time)]
-Moment: TypeAlias = Annotated[dt.date | dt.datetime, BeforeValidator(_local_time)]
-Customers: TypeAlias = Annotated[tuple[Annotated[str, BeforeValidator(_number_as_text)], ...], Field(min_length=1)]
-Pool: TypeAlias = Annotated[
-    tuple[Annotated[str, BeforeValidator(_number_as_text)], ...],
-    BeforeValidator(_as_entries),
-    AfterValidator(_pool_that_can_be),
-]
-
-
-MissingPolicy: TypeAlias = Literal["error", "drop", "fill", "skip_days"]
-
-
-_INCLUDE_CONTROLLED_LOAD = (
-    "add the controlled load (CL) to the demand; no matter with devices.controlled_load, which takes it out of "
-    "everybody's demand: it is the device's then"
+from p2p_market.config_values import (
+    ActionMapName,
+    Customers,
+    Day,
+    FolderName,
+    Moment,
+    PolicyName,
+    Pool,
+    PotentialName,
+    RewardName,
+    Share,
+    StorageRuleName,
 )
-
-
-class SyntheticData(Section):
-    """Households from the seeded generator; needs no download."""
-
-    source: Literal["synthetic"] = "synthetic"
-    num_homes: int | None = Field(None, ge=1, description="homes to generate; null: the street's number, at least 50")
-    start: Day = Field(dt.date(2012, 7, 1), description="first day")
-    days: int = Field(365, ge=1, le=36525, description="number of days")
-    interval_minutes: Literal[5, 10, 15, 20, 30, 60] = Field(30, description="length of an interval")
-    seed: int = Field(0, ge=0, description="seed of the generator")
-    pv_share: Share = Field(0.6, description="share of homes with PV")
-    controlled_load_share: Share = Field(0.46, description="share of homes with a controlled hot-water circuit")
-    include_controlled_load: bool = Field(False, description=_INCLUDE_CONTROLLED_LOAD)
-
-
-class AusgridData(Section):
-    """Households from the Ausgrid solar home files."""
-
-    source: Literal["ausgrid"]
-    path: PathText | Annotated[tuple[PathText, ...], Field(min_length=1)] = Field(
-        description="file, zip or folder, or a list of them"
-    )
-    customers: Customers | None = Field(None, description="customers to load; null: all")
-    start: Day | None = Field(None, description="first day to load")
-    end: Day | None = Field(None, description="first day not to load")
-    months: Months | None = Field(None, description="months to load, 1 to 12")
-    include_controlled_load: bool = Field(False, description=_INCLUDE_CONTROLLED_LOAD)
-    missing: MissingPolicy = Field("error", description="what to do about missing intervals")
-    clock_changes: Literal["recorded", "repair"] = Field("recorded", description="the two odd half hours of such a day")
-    cache: bool = Field(True, description="keep a parsed copy in the user's cache folder")
-
-
-class TableData(Section):
-    """Households from your own CSV or Parquet file."""
-
-    source: Literal["table"]
-    path: PathText = Field(description="CSV or Parquet file")
-    customers: Customers | None = Field(None, description="households to load; null: all")
-    start: Day | None = Field(None, description="first day to load")
-    end: Day | None = Field(None, description="first day not to load")
-    months: Months | None = Field(None, description="months to load, 1 to 12")
-    missing: MissingPolicy = Field("error", description="what to do about missing intervals")
-    options: dict[str, Any] = Field(default_factory=dict, description="further options of load_table, by name")
-
-
-DataSection: TypeAlias = Annotated[SyntheticData | AusgridData | TableData, Field(discriminator="source")]
+from p2p_market.data.selection import expand_pool
+from p2p_market.errors import P2PMarketError
 
 
 def _as_designs(value: Any) -> Any:
@@ -191,85 +98,6 @@ def _devices_that_can_be(devices: dict[str, tuple[dict[str, Any], ...]]) -> dict
                 place = f"{kind}[{number}]" if len(designs) > 1 else kind
                 raise ValueError(f"{place}: {error}") from None
     return devices
-
-
-class MarketSection(Section):
-    """The market's rules."""
-
-    mechanism: MechanismName = Field("uniform_price", description="name of a mechanism")
-    options: dict[str, Any] = Field(default_factory=dict, description="options of the mechanism, e.g. {k: 0.5}")
-    price_tick_dollars_per_kwh: float | None = Field(0.0001, gt=0.0, le=1.0, description="price grid; null: none")
-    energy_unit_wh: float = Field(1.0, gt=0.0, le=1000.0, description="energy grid of meters and orders")
-    lot_kwh: float | None = Field(
-        None,
-        gt=0.0,
-        description="size of every order: one lot for whoever has as much to trade; null: any size. Mechanisms for "
-        "orders of one size need it",
-    )
-    rounds: int = Field(
-        1, ge=1, description="how often a household quotes inside an interval; `continuous` takes more than one"
-    )
-    ties: Literal["prorata", "priority", "random"] = Field("prorata", description="how a partly filled level is shared")
-    trading_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the operator's fee on traded energy")
-    trading_fee_share_of_price: float = Field(0.0, ge=0.0, lt=1.0, description="the operator's ad-valorem fee")
-    network_fee_dollars_per_kwh: float = Field(0.0, ge=0.0, description="the network's fee on traded energy")
-    settlement: Literal["metered", "imbalance"] = Field(
-        "metered",
-        description="imbalance: households bid on forecasts (scenario.forecast), and traded energy that the meter does "
-        "not confirm costs imbalance prices",
-    )
-    imbalance_import_factor: float = Field(
-        1.25, ge=1.0, description="price of energy sold and not delivered, in multiples of the highest retail price"
-    )
-    imbalance_export_factor: Share = Field(
-        0.75, description="price of energy bought and not taken, in multiples of the lowest feed-in price"
-    )
-    max_quote_ratio: float = Field(
-        1.0, ge=1.0, description="how many times what it has a learner may offer; above 1 with settlement imbalance"
-    )
-    buyer_share_of_fees: Share = Field(0.5, description="part of all fees that buyers carry")
-    audit: bool = Field(False, description="check every clearing for energy and money balance and rationality")
-
-    @model_validator(mode="after")
-    def _lot_where_one_is_needed(self) -> MarketSection:
-        """Mechanisms for orders of one size cannot clear what households of all sizes have to trade."""
-        mechanisms = importlib.import_module("p2p_market.auction.mechanisms").MECHANISMS
-        if mechanisms[self.mechanism].promises.unit_lots and self.lot_kwh is None:
-            raise ValueError(
-                f"mechanism {self.mechanism!r} is defined for orders of one size; set market.lot_kwh, e.g. to 0.25, or "
-                "choose 'huang' or 'muda', which take orders of any size"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _imbalance_where_it_can_be(self) -> MarketSection:
-        """A pool takes net loads as they are metered, and only a commitment can go beyond them."""
-        mechanisms = importlib.import_module("p2p_market.auction.mechanisms").MECHANISMS
-        if self.settlement == "imbalance" and mechanisms[self.mechanism].is_pool:
-            raise ValueError(
-                f"mechanism {self.mechanism!r} is a pool rule, which settles what is metered, and market.settlement is "
-                "'imbalance'; set it to 'metered', or choose a mechanism with orders, e.g. uniform_price"
-            )
-        if self.settlement == "metered" and self.max_quote_ratio > 1.0:
-            raise ValueError(
-                f"market.max_quote_ratio is {self.max_quote_ratio:g}, and only what a household has can be traded "
-                "with market.settlement: metered; set the ratio to 1, or settlement to 'imbalance'"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _rounds_where_they_can_be(self) -> MarketSection:
-        """Most mechanisms clear all orders at once, so that there is nothing to renew."""
-        mechanisms = importlib.import_module("p2p_market.auction.mechanisms").MECHANISMS
-        if self.rounds > 1 and not mechanisms[self.mechanism].takes_rounds:
-            able = ", ".join(repr(name) for name, mechanism in mechanisms.items() if mechanism.takes_rounds)
-            raise ValueError(
-                f"mechanism {self.mechanism!r} clears all orders at once, and market.rounds is {self.rounds}; set it "
-                f"to 1, or choose {able}"
-            )
-        if "rounds" in self.options:
-            raise ValueError("the number of rounds is market.rounds; leave it out of market.options")
-        return self
 
 
 class ForecastSection(Section):

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from p2p_market.config import AusgridData, Config, SyntheticData, TableData
+from p2p_market.config import Config
+from p2p_market.config_data import AusgridData, SyntheticData, TableData
 from p2p_market.data.container import DataContainer
 from p2p_market.data.selection import expand_pool
 from p2p_market.errors import DataError

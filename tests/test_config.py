@@ -13,8 +13,9 @@ import yaml
 from streets import homes
 
 from p2p_market.build import build_controller, build_rules
-from p2p_market.config import AusgridData, Config, SyntheticData, TableData
+from p2p_market.config import Config
 from p2p_market.config_base import Section
+from p2p_market.config_data import AusgridData, SyntheticData, TableData
 from p2p_market.config_loading import dump_config, known_keys, load_config, parse_assignments, resolve_key
 from p2p_market.data.official_writer import write_official_layout
 from p2p_market.data.synthetic import synthetic_community

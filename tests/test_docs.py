@@ -15,7 +15,7 @@ from PIL import Image
 
 import p2p_market
 from p2p_market.auction.mechanisms import MECHANISMS
-from p2p_market.config import AusgridData
+from p2p_market.config_data import AusgridData
 from p2p_market.config_loading import load_config
 from p2p_market.devices import DEVICES
 from p2p_market.errors import MissingExtraError

@@ -11,9 +11,10 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from p2p_market.auction.mechanisms import MECHANISMS
-from p2p_market.config import Config, FolderName, MechanismName, PolicyName
+from p2p_market.config import Config
 from p2p_market.config_base import Section
 from p2p_market.config_loading import explain, load_config, put_value
+from p2p_market.config_values import FolderName, MechanismName, PolicyName
 from p2p_market.errors import ConfigError, P2PMarketError
 from p2p_market.yaml_files import read_yaml
 

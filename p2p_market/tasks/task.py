@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from p2p_market.config import Config, Day, PolicyName, Pool, StorageRuleName
+from p2p_market.config import Config
 from p2p_market.config_base import Section
 from p2p_market.config_loading import explain, load_config, put_value
+from p2p_market.config_values import Day, PolicyName, Pool, StorageRuleName
 from p2p_market.data.selection import expand_pool
 from p2p_market.errors import ConfigError, UnknownNameError
 from p2p_market.tasks import SPLITS
