@@ -11,7 +11,7 @@ import numpy as np
 
 from p2p_market.errors import ConfigError, require_extra
 from p2p_market.learned import LearnedPolicy, Network
-from p2p_market.training.plan import CHOOSES, TrainingPlan, Update
+from p2p_market.training.plan import TrainingPlan, Update
 
 try:
     import benchmarl.experiment.experiment as loop
@@ -115,7 +115,9 @@ class BenchmarlLearner:
         config = getattr(algorithms, f"{name}Config").get_from_yaml()
         wanted = dict(train.options)
         if train.algorithm in _ON_POLICY:
-            wanted = {"lmbda": train.gae_lambda, "entropy_coef": train.entropy, **wanted}
+            # from the start most actions lie inside [-1, 1]: at the caps, prices teach nothing
+            exploration = {"use_tanh_normal": False, "scale_mapping": "biased_softplus_0.22"}
+            wanted = {"lmbda": train.gae_lambda, "entropy_coef": train.entropy, **exploration, **wanted}
         for key, value in wanted.items():
             if not hasattr(config, key):
                 known = ", ".join(sorted(vars(config)))
@@ -169,7 +171,9 @@ class BenchmarlLearner:
 
     @property
     def _head(self) -> str:
-        return "tanh" if self._is_continuous and self.plan.train.algorithm not in CHOOSES else "choice"
+        if not self._is_continuous:
+            return "choice"
+        return "tanh" if getattr(self.experiment.algorithm_config, "use_tanh_normal", True) else "clip"
 
     def _network(self, group: str) -> Network:
         """The layers of a group's policy, in order."""
