@@ -62,7 +62,7 @@ def parallel_env(
     >>> sorted(observations)
     ['household_0', 'household_1', 'household_2', 'household_3']
     """
-    checked = load_config(config, _merged(overrides, keys, max_cycles))
+    checked = load_config(config, merged_overrides(overrides, keys, max_cycles))
     return AuctionEnv(build_controller(checked, container=data_container), render_mode=render_mode)
 
 
@@ -108,7 +108,7 @@ def vector_env(
     data_container, overrides, **keys
         As for `parallel_env`.
     """
-    checked = load_config(config, _merged(overrides, keys, max_cycles))
+    checked = load_config(config, merged_overrides(overrides, keys, max_cycles))
     return AuctionVectorEnv(build_controller(checked, container=data_container, num_markets=num_envs), buffers)
 
 
@@ -169,7 +169,10 @@ _KINDS: Registry[Callable[..., Any]] = Registry(
 )
 
 
-def _merged(overrides: Mapping[str, Any] | None, keys: Mapping[str, Any], max_cycles: int | None) -> dict[str, Any]:
+def merged_overrides(
+    overrides: Mapping[str, Any] | None, keys: Mapping[str, Any], max_cycles: int | None
+) -> dict[str, Any]:
+    """Values by key from what a front door was given; the length of an episode in intervals wins."""
     merged = {**(overrides or {}), **keys}
     if max_cycles is not None:
         merged["episode.num_intervals"] = max_cycles

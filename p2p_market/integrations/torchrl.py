@@ -11,6 +11,7 @@ import numpy as np
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
 from p2p_market.errors import ConfigError, require_extra
+from p2p_market.make import merged_overrides
 from p2p_market.randomness import episode_seed
 from p2p_market.types import AnyArray
 
@@ -89,10 +90,8 @@ class StreetEnv(EnvBase):
         reseeds_episodes: bool = False,
         **keys: Any,
     ) -> None:
-        merged = {**(overrides or {}), **keys}
-        if max_cycles is not None:
-            merged["episode.num_intervals"] = max_cycles
-        controller = build_controller(load_config(config, merged), container=data_container, num_markets=num_envs)
+        checked = load_config(config, merged_overrides(overrides, keys, max_cycles))
+        controller = build_controller(checked, container=data_container, num_markets=num_envs)
         if controller.num_learners == 0:
             raise ConfigError("nobody learns on this street (population.learners is 0), so it has no agents")
         super().__init__(device=device, batch_size=torch.Size([num_envs]))
