@@ -142,7 +142,7 @@ class _Page:
 
     def is_own_name(self, host: str) -> bool:
         """Whether a ``Host`` is an address, which no name server can point here, or a name of this server."""
-        name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         try:
             ipaddress.ip_address(name)
         except ValueError:

@@ -3,6 +3,7 @@
 import { priceColour } from "./colour.js";
 import { DAY, Clock, dollars, energy, is, number, percent, price } from "./format.js";
 import { drawDay } from "./household.js";
+import { MOST_LARGE } from "./layout.js";
 import { drawBook, drawCrossing, readMarket } from "./market.js";
 import { Store } from "./store.js";
 import { Street } from "./street.js";
@@ -53,12 +54,12 @@ function headline(kpis) {
 }
 
 function flowNote() {
-  const isTown = overview.households.length > 40;
+  const columns = overview.households.length > MOST_LARGE ? "Each arrow is that of a column of houses. " : "";
   if (!overview.has_pairs) {
-    return "Who traded with whom was not recorded (run.trades: true does), so energy goes through the market.";
+    return `${columns}Who trades with whom is not recorded (run.trades: true does that); energy goes through the market.`;
   }
-  return isTown ? "Each arrow is a column of houses; choose one to see with whom it trades."
-    : "Who trades with whom as recorded; most mechanisms only decide who trades, and the pairs are shared out pro rata.";
+  return columns ? `${columns}Choose a house to see with whom it trades.`
+    : "Pairs as recorded. Most mechanisms only decide who trades, and their pairs are shared out pro rata.";
 }
 
 function say(text, isHint = false) {

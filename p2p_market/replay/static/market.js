@@ -39,7 +39,7 @@ export function readMarket(moment, overview, selected) {
   const [bids, asks] = [levels(moment, 1, selected), levels(moment, -1, selected)];
   const traded = moment.at("traded_kwh") ?? sum(bids, "filled");
   const lacking = ["limit_price_dollars_per_kwh", "order_kwh"].filter((name) => !moment.has(name));
-  const market = { bids, asks, traded, price: moment.at("price_dollars_per_kwh"), overview };
+  const market = { selected, bids, asks, traded, price: moment.at("price_dollars_per_kwh"), overview };
   if (lacking.length) market.silence = `This run did not record ${lacking.join(" and ")}.`;
   else if (overview.is_pool) market.silence = "No prices are bid in this market.";
   const [needed, spare] = [energy(sum(bids, "kwh")), energy(sum(asks, "kwh"))];
@@ -51,7 +51,7 @@ export function readMarket(moment, overview, selected) {
 
 export function drawCrossing(holder, market) {
   const chart = new Chart(holder, { height: 270, label: `Supply and demand: ${market.text}` });
-  const { bids, asks, overview, traded } = market;
+  const { bids, asks, overview, traded, selected } = market;
   const prices = [...bids, ...asks].map((level) => level.price);
   const every = [overview.price_low, overview.price_high, ...prices];
   const [low, high] = [Math.min(...every), Math.max(...every)];
@@ -75,7 +75,7 @@ export function drawCrossing(holder, market) {
     } else if (!bids.length && !asks.length) {
       chart.note(market.text);
     }
-    drawKey(chart);
+    drawKey(chart, selected !== null);
   }
   chart.show();
 }
@@ -111,9 +111,9 @@ function drawGains(chart, { bids, asks, traded }) {
   chart.add("polygon", { class: "gains", points: corners.map(([x, y]) => `${chart.x(x)},${chart.y(y)}`).join(" ") });
 }
 
-function drawKey(chart) {
+function drawKey(chart, isChosen) {
   const { right, top } = chart.area;
-  const rows = [["curve demand", "demand (bids)"], ["curve supply", "supply (asks)"], ["mine", "chosen household"]];
+  const rows = [["curve demand", "demand (bids)"], ["curve supply", "supply (asks)"], ...(isChosen ? [["mine", "chosen household"]] : [])];
   rows.forEach(([kind, words], i) => {
     const y = top + 8 + 16 * i;
     chart.add("rect", { class: "key", x: right - 128, y: y - 9, width: 128, height: 17 });
