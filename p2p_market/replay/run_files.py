@@ -141,13 +141,24 @@ def _scan(path: Path) -> pl.LazyFrame:
         raise DataError(f"{str(path)!r} has no column {lacking[0]!r}, which says which row is which; run it again")
     if not isinstance(schema["start"], pl.Datetime):
         raise DataError(f"{str(path)!r}: column 'start' holds {schema['start']}; expected times")
-    market = pl.col("market").cast(pl.Int64, strict=False) if "market" in schema else pl.lit(0, pl.Int64)
-    return frame.with_columns(
-        pl.col("start").dt.replace_time_zone(None).cast(pl.Datetime("ms")),
-        market.fill_null(0).alias("market"),
-        *(pl.col(name).cast(pl.String) for name in schema if name in _TEXTS),
-        *(pl.col(name).cast(pl.Float64, strict=False) for name in schema if name not in (*_TEXTS, "start", "market")),
-    )
+    # only what has to be is converted: row groups can be passed over by the header's numbers for plain columns alone
+    wanted = {
+        name: pl.Datetime("ms") if name == "start" else pl.Int64() if name == "market" else _kind_of(name)
+        for name in schema
+    }
+    frame = frame.with_columns(_as(name, schema[name], kind) for name, kind in wanted.items() if schema[name] != kind)
+    return frame if "market" in schema else frame.with_columns(market=pl.lit(0, pl.Int64))
+
+
+def _kind_of(name: str) -> pl.DataType:
+    return pl.String() if name in _TEXTS else pl.Float64()
+
+
+def _as(name: str, found: pl.DataType, kind: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(found, pl.Datetime):
+        column = column.dt.replace_time_zone(None)
+    return column.cast(kind, strict=False)
 
 
 def _names(folder: Path) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """A small web server for one page: files that ship with the package, and answers in JSON.
 
 It is the standard library's `http.server`, which warns that it "only implements basic security checks". That is
-enough here because none of its file handling is used: an address is looked up whole in a table of a dozen fixed ones and
-is never joined to a path, so there is nothing that ``..``, an absolute path or an escape could reach. What a framework
+enough here because none of its file handling is used: an address is looked up whole in a table of fixed ones and is
+never joined to a path, so there is nothing that ``..``, an absolute path or an escape could reach. What a framework
 would add (routing, sessions, uploads, asynchronous clients by the thousand) a page for one reader does not need, and
 `p2p-market view` works wherever the package does.
 
@@ -173,10 +173,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._page = page
         super().__init__(*arguments)
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's name
+    def do_GET(self) -> None:
         self._respond()
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the base class's name
+    def do_HEAD(self) -> None:
         self._respond()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name

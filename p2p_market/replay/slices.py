@@ -68,7 +68,7 @@ class Households:
 
 def markets_of(intervals: pl.LazyFrame) -> list[int]:
     """Numbers of the markets."""
-    numbers: list[int] = intervals.select(pl.col("market").unique().sort()).collect()["market"].to_list()
+    numbers: list[int] = intervals.select(pl.col("market").drop_nulls().unique().sort()).collect()["market"].to_list()
     return numbers
 
 

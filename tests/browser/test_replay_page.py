@@ -13,11 +13,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from replay_runs import BATTERY, MARKUP, cut_short, record, rename_household, rewrite
 
 from p2p_market.replay.recorded import RecordedRun
 from p2p_market.replay.server import ReplayServer
 from p2p_market.view.book import Book
-from replay_runs import BATTERY, MARKUP, cut_short, record, rename_household, rewrite
 
 Visit = Callable[..., Any]
 
@@ -97,7 +97,8 @@ def test_the_book_on_the_page_is_the_book_of_the_run(visit: Visit, folder: Path)
     row = pl.read_parquet(folder / "intervals.parquet").row(busiest(folder), named=True)
     households = pl.read_parquet(folder / "households.parquet").filter(pl.col("start") == row["start"])
     price, quantity, filled = (
-        households[name].fill_null(0.0).to_numpy() for name in ("limit_price_dollars_per_kwh", "order_kwh", "filled_kwh")
+        households[name].fill_null(0.0).to_numpy()
+        for name in ("limit_price_dollars_per_kwh", "order_kwh", "filled_kwh")
     )
     book = Book(price, quantity, filled, mean_price=row["price_dollars_per_kwh"], has_one_price=True)
     for side, kind, order in ((book.bids, "bids", 1), (book.asks, "asks", -1)):
@@ -105,8 +106,7 @@ def test_the_book_on_the_page_is_the_book_of_the_run(visit: Visit, folder: Path)
             "rows => rows.map(row => [...row.cells].slice(0, 3).map(cell => cell.textContent))"
         )
         expected = [
-            [f"{p:.4f}", f"{q:.3f}", f"{f:.3f}"]
-            for p, q, f in zip(side.price, side.quantity, side.filled, strict=True)
+            [f"{p:.4f}", f"{q:.3f}", f"{f:.3f}"] for p, q, f in zip(side.price, side.quantity, side.filled, strict=True)
         ][::order]
         assert cells == expected != []
     assert f"traded at {row['price_dollars_per_kwh']:.4f} $/kWh" in text(page, "#book .result")
@@ -118,7 +118,9 @@ def test_the_slider_and_the_buttons_move_in_time(visit: Visit, folder: Path) -> 
     slider = page.locator("#time")
     slider.fill("30")
     at(page, 30)
-    assert slider.get_attribute("aria-valuetext") == "Sunday 1 July 2012, 15:00\N{EN DASH}15:30" == text(page, "#moment")
+    assert (
+        slider.get_attribute("aria-valuetext") == "Sunday 1 July 2012, 15:00\N{EN DASH}15:30" == text(page, "#moment")
+    )
     page.get_by_role("button", name="One interval on").click()
     at(page, 31)
     page.get_by_role("button", name="One interval back").click()
@@ -244,7 +246,9 @@ def test_turning_the_phone_draws_the_street_anew(visit: Visit, folder: Path) -> 
 def test_it_follows_the_colour_scheme(visit: Visit, folder: Path, scheme: str) -> None:
     page = visit(folder)
     page.emulate_media(color_scheme=scheme)
-    red, green, blue = map(int, re.findall(r"\d+", page.evaluate("() => getComputedStyle(document.body).backgroundColor")))
+    red, green, blue = map(
+        int, re.findall(r"\d+", page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
+    )
     assert (red + green + blue < 150) == (scheme == "dark")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from replay_runs import BATTERY, SMALL, cut_short, record, rewrite
 
 from p2p_market.errors import DataError
 from p2p_market.experiment import run
@@ -17,7 +19,6 @@ from p2p_market.replay.recorded import RecordedRun
 from p2p_market.replay.slices import HOUSEHOLD_COLUMNS, MarketCourse, binned
 from p2p_market.replay.source import block_size, clock_of, numbers, rows_of_day
 from p2p_market.results import RunResults
-from replay_runs import BATTERY, SMALL, cut_short, record, rewrite
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_bins_keep_the_sum_and_weigh_prices_by_energy(values: list[float], most:
     edges = [*first.tolist(), len(values)]
     assert edges[0] == 0
     assert len(first) <= most
-    for k, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for k, (start, end) in enumerate(itertools.pairwise(edges)):
         assert end > start
         assert means["traded_kwh"][k] == pytest.approx(traded[start:end].mean())
         paid = sum(p * q for p, q in zip(price[start:end], traded[start:end], strict=True) if q > 0.0)

@@ -6,13 +6,16 @@ const MONTHS = ["January", "February", "March", "April", "May", "June", "July", 
 export const DAY = 86400000;
 const MINUS = "\u2212";
 
+// Made once: a format takes longer to make than a thousand numbers to write.
+const FORMATS = Array.from({ length: 9 }, (_, digits) => new Intl.NumberFormat("en-US",
+  { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+
 const two = (value) => String(value).padStart(2, "0");
 export const is = (value) => value !== null && value !== undefined;
 
 export function number(value, decimals) {
   if (!is(value)) return "\u2013";
-  const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  const text = Math.abs(value).toLocaleString("en-US", digits);
+  const text = FORMATS[decimals].format(Math.abs(value));
   return value < 0 && /[1-9]/.test(text) ? MINUS + text : text;
 }
 
@@ -93,5 +96,5 @@ export function ticks(low, high, most) {
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
   const found = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k += 1) found.push(k * step);
-  return { values: found, decimals: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
+  return { values: found, decimals: Math.min(8, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))) };
 }

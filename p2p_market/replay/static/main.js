@@ -11,8 +11,9 @@ import { drawStrip } from "./strip.js";
 import { byId, html, svg, tiles } from "./svg.js";
 
 const POLL = 400; // milliseconds between looks at an environment that runs
+const REST = 150; // milliseconds
 const store = new Store();
-const state = { t: 0, household: null, playing: false, due: 0, question: 0 };
+const state = { t: 0, household: null, playing: false, due: 0, question: 0, resting: 0 };
 let overview = null;
 let times = null;
 const street = new Street(byId("street"), (i, fromKeys) => choose(i === state.household && !fromKeys ? null : i));
@@ -184,8 +185,13 @@ function onKey(event) {
   moves[event.key]();
 }
 
-// The moment is kept in the address, so that it can be passed on and survives a reload.
+// The moment is kept in the address once it rests, so that it can be passed on and survives a reload.
 function remember() {
+  clearTimeout(state.resting);
+  state.resting = setTimeout(writeAddress, REST);
+}
+
+function writeAddress() {
   const place = new URLSearchParams({ t: state.t });
   if (overview.market) place.set("market", overview.market);
   if (state.household !== null) place.set("household", state.household);
