@@ -209,6 +209,7 @@ def test_a_chosen_household_shows_its_day(visit: Visit, folder: Path) -> None:
     chart.click(position={"x": box["width"] * 0.5, "y": 60})
     page.wait_for_selector("body:not([data-interval='60'])")
     assert 48 <= int(page.locator("#time").input_value()) < 96
+    page.wait_for_url(re.compile(r"household=1\b"))
     page.reload()
     page.wait_for_selector("#day svg")
     assert page.locator("#household").input_value() == "1"
@@ -324,7 +325,7 @@ def test_several_markets_can_be_looked_at(visit: Visit, tmp_path: Path) -> None:
     while text(page, "#tiles") == before and time.monotonic() < deadline:
         page.wait_for_timeout(20)
     assert text(page, "#tiles") != before
-    assert "market=1" in page.url
+    page.wait_for_url(re.compile(r"market=1\b"))
 
 
 def test_a_run_that_breaks_or_is_replaced_while_it_is_looked_at_is_told(
