@@ -17,7 +17,7 @@ function wideStreet(number, width) {
   const left = (width - pitch * columns) / 2;
   const sky = 46;
   const first = sky + 1.75 * size;
-  const label = size > 24 ? 24 : 18;
+  const label = size > 24 ? 28 : 20;
   const lane = { from: first + label, to: first + label + 148 };
   const second = lane.to + 1.7 * size + 6;
   const houses = [];
