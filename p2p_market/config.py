@@ -222,8 +222,10 @@ class RunSection(Section):
     num_markets: int = Field(1, ge=1, description="streets side by side, each drawn anew")
     trades: bool = Field(False, description="write every pair of buyer and seller too")
     figures: bool = Field(True, description="write PNG figures where matplotlib is installed")
-    bounds: bool = Field(
-        False, description="work out the least cost too, together and everybody alone; needs the extra bounds"
+    bounds: bool | None = Field(
+        None,
+        description="work out the least cost too, together and everybody alone; needs the extra bounds; null: where "
+        "that is installed, and the run has no more than 10,000 household-intervals",
     )
     power_flow: PowerFlowSection | None = Field(
         None,

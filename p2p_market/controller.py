@@ -17,7 +17,7 @@ from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
 from p2p_market.policies import Followers, Policy
 from p2p_market.policies.planners import Planning
-from p2p_market.policies.storage import StorageRule, StorageView, idle
+from p2p_market.policies.storage import StateStorageView, StorageRule, idle
 from p2p_market.randomness import MarketStreams, UniformBlocks
 from p2p_market.rewards import Reward
 from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
@@ -305,7 +305,7 @@ class AuctionController:
         if isinstance(self.storage_rule, Planning):
             energy, worth = self.storage_rule.steer(state, self._episode_length - state.elapsed)
             return {"battery": batteries.request(energy)}, worth
-        energy = self.storage_rule(StorageView.of(state, self.model.scenario, batteries))
+        energy = self.storage_rule(StateStorageView.of(state, self.model.scenario, batteries))
         return {"battery": batteries.request(energy)}, None
 
     def _all_requests(self, of_rule: Requests, learned: Requests) -> Requests:
@@ -340,8 +340,8 @@ class AuctionController:
             )
         inside = values.clip(-1.0, 1.0)
         closing = None if action_map.decode_closing is None else action_map.decode_closing(inside)
-        requests = {} if action_map.decode_devices is None else action_map.decode_devices(inside)
-        return LearnedBids(*action_map.decode(inside), self._learner_index, closing), requests
+        bids = LearnedBids(*action_map.decode(inside), self._learner_index, closing)
+        return bids, action_map.decode_devices(inside)
 
     def _read_choices(self, choices: AnyArray) -> AnyArray:
         """Choices ``(B, L, A)`` as places on even grids from -1 to 1."""

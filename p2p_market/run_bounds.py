@@ -16,7 +16,29 @@ from p2p_market.recorder import Recorder
 from p2p_market.types import FloatArray
 
 LARGEST_EPISODE = 50_000  # households times intervals; about a minute of solving, see docs/storage.md
+_UNASKED = 10_000  # household-intervals of all markets: a second or two
 _BATTERY = "battery"
+
+
+def wants_bounds(asked: bool | None, controller: AuctionController, num_intervals: int) -> bool:
+    """Whether to work out the bounds of a run of so many intervals: as asked, or else where it takes no time.
+
+    Parameters
+    ----------
+    asked
+        The key ``run.bounds``; ``None``: nobody said.
+    controller
+        What is run.
+    num_intervals
+        Its length.
+    """
+    if asked is not None:
+        return asked
+    scenario = controller.model.scenario
+    others = kinds_left_out(scenario.fleet.devices, has_network=scenario.network is not None)
+    num_markets, num_households = controller.get_size()
+    is_small = num_intervals * num_households * num_markets <= _UNASKED
+    return is_small and not others and find_spec("scipy") is not None
 
 
 def check_bounds(controller: AuctionController, num_intervals: int) -> None:
