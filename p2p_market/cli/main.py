@@ -14,6 +14,7 @@ from p2p_market.cli.compare import compare
 from p2p_market.cli.evaluate import evaluate
 from p2p_market.cli.simulate import run
 from p2p_market.cli.train import train
+from p2p_market.cli.view import view
 from p2p_market.errors import P2PMarketError
 
 _DESCRIPTION = (
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "compare": compare,
                 "train": train,
                 "evaluate": evaluate,
+                "view": view,
                 "list": list_parts,
                 "validate": validate,
                 "data": _data_help,
