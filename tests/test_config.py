@@ -474,7 +474,7 @@ def test_overrides_reach_into_the_only_design_of_a_device() -> None:
     again = load_config(config, {"devices.battery.capacity_kwh": 7.0, "devices.pv_curtailment.share": 0.5})
     assert again.devices["battery"] == ({"capacity_kwh": 7.0, "power_kw": 3.0},)
     assert again.devices["pv_curtailment"] == ({"share": 0.5},)
-    with pytest.raises(ConfigError, match="battery: capacity_kwh is -1.0; expected a number"):
+    with pytest.raises(ConfigError, match=r"battery: capacity_kwh is -1\.0; expected a number"):
         load_config(config, {"devices.battery.capacity_kwh": -1.0})
     two = {"devices": {"battery": [{"share": 0.5}, {"share": 0.5}]}}
     with pytest.raises(ConfigError, match=r"devices.battery.power_kw: 'battery' holds \[.*which has no keys below it"):
