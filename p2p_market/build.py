@@ -159,10 +159,9 @@ def build_storage_rule(config: Config, scenario: AuctionScenario, population: Po
     name = config.population.storage
     rule = STORAGE_RULES[name]
     if isinstance(rule, Planner):
-        steered = np.ones(scenario.num_households, dtype=bool)
-        if "battery" in scenario.action_map.devices:
-            steered[population.learners] = False
-        return Planning(name, rule, scenario, steered, config.market.network_fee_dollars_per_kwh)
+        learners = np.zeros(scenario.num_households, dtype=bool)
+        learners[population.learners] = True
+        return Planning(name, rule, scenario, learners, config.market.network_fee_dollars_per_kwh)
     followed = {policy for policy, _ in population.scripted}
     for policy_name, policy in POLICIES.items():
         if policy.reads_plan and any(isinstance(follower, type(policy)) for follower in followed):
