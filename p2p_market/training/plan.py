@@ -143,6 +143,8 @@ class TrainingPlan:
                 "task": self.train.task,
                 "street": self.street.digest,
             },
+            reference_power_kw=scenario.reference_power_kw,
+            max_quote_ratio=scenario.max_quote_ratio,
         )
 
 
