@@ -22,7 +22,6 @@ DEVICES: dict[str, list[dict[str, Any]]] = {
             "share": 0.6,
             "capacity_kwh": 2.0,
             "charge_efficiency": 0.8,
-            "minimum_share": 0.2,
             "self_discharge_per_hour": 0.01,
             "wear_dollars_per_kwh": 0.02,
         },
