@@ -153,7 +153,7 @@ def build_controller(
 
 
 def build_storage_rule(config: Config, scenario: AuctionScenario, population: Population) -> StorageRule | Planning:
-    """Build what steers batteries that no learner does; who plans does so for these.
+    """Build what steers batteries that no learner does; rules that plan steer all devices that no learner does.
 
     Raises
     ------
