@@ -36,7 +36,7 @@ def torchscript_model(policy: LearnedPolicy, description: str) -> bytes:
 def _module(torch: Any, policy: LearnedPolicy) -> Any:
     nn = torch.nn
 
-    class Policy(nn.Module):  # type: ignore[misc]  # PyTorch's types are not checked here
+    class Policy(nn.Module):  # type: ignore[misc, name-defined]  # PyTorch's types are not checked here
         def __init__(self) -> None:
             super().__init__()
             self.networks = nn.ModuleList([_network(torch, policy.networks[group]) for group in policy.places])
