@@ -165,13 +165,9 @@ def build_storage_rule(config: Config, scenario: AuctionScenario, population: Po
     name = config.population.storage
     rule = STORAGE_RULES[name]
     if isinstance(rule, Planner):
-        steered = np.ones(scenario.num_households, dtype=bool)
-        if "battery" in scenario.action_map.devices:
-            steered[population.learners] = False
-        for learned, slots in population.learned:
-            if DEVICES["battery"].component in learned.components:
-                steered[slots] = False
-        return Planning(name, rule, scenario, steered, config.market.network_fee_dollars_per_kwh)
+        return Planning(
+            name, rule, scenario, _steered_by_choice(scenario, population), config.market.network_fee_dollars_per_kwh
+        )
     followed = {policy for policy, _ in population.scripted}
     for policy_name, policy in POLICIES.items():
         if policy.reads_plan and any(isinstance(follower, type(policy)) for follower in followed):
@@ -181,6 +177,17 @@ def build_storage_rule(config: Config, scenario: AuctionScenario, population: Po
                 f"does not plan; choose one of {planners}"
             )
     return rule
+
+
+def _steered_by_choice(scenario: AuctionScenario, population: Population) -> dict[str, BoolArray]:
+    """By kind of device the households ``(N,)`` that learn, or follow what was learned, and so steer theirs."""
+    choosers = [(scenario.action_map.components, population.learners)]
+    choosers += [(policy.components, slots) for policy, slots in population.learned]
+    steered = {kind: np.zeros(scenario.num_households, dtype=bool) for kind in scenario.fleet.devices}
+    for components, slots in choosers:
+        for kind, households in steered.items():
+            households[slots] |= DEVICES[kind].component in components
+    return steered
 
 
 def build_operator(config: Config, num_households: int = 2) -> MarketOperator:

@@ -72,7 +72,7 @@ class AuctionController:
     view
         What `run_render` draws with.
     storage_rule
-        What batteries do that no learner steers: a rule, or one that plans.
+        What batteries do that no learner steers: a rule, or one that plans, for all kinds of devices.
     """
 
     def __init__(
@@ -306,13 +306,12 @@ class AuctionController:
         return infos
 
     def _steer_storage(self, state: MarketState) -> tuple[Requests, FloatArray | None]:
-        """What the storage rule asks of batteries, and what energy is worth to it where it plans ``(B, N)`` [$/kWh]."""
+        """What the storage rule asks of devices, and what energy is worth to it where it plans ``(B, N)`` [$/kWh]."""
+        if isinstance(self.storage_rule, Planning):
+            return self.storage_rule.steer(state, self._episode_length - state.elapsed)
         batteries = self.model.scenario.fleet.devices.get("battery")
         if not isinstance(batteries, Batteries) or self.storage_rule is idle:
             return {}, None
-        if isinstance(self.storage_rule, Planning):
-            energy, worth = self.storage_rule.steer(state, self._episode_length - state.elapsed)
-            return {"battery": batteries.request(energy)}, worth
         energy = self.storage_rule(StateStorageView.of(state, self.model.scenario, batteries))
         return {"battery": batteries.request(energy)}, None
 

@@ -76,6 +76,7 @@ LAYERS = {
     "config_values": 7,
     "training": 11,
     "comparison": 11,
+    "replay": 11,
     "evaluation": 11,
     "cli": 12,
 }
@@ -84,7 +85,7 @@ HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "
 LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 HEAVY += ("power_grid_model",)
-READS_FRAMES += ("power_flow", "run_power_flow")
+READS_FRAMES += ("power_flow", "run_power_flow", "replay")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -374,6 +374,20 @@ class AuctionScenario:
 
         return replace(interval, recorded_load=recorded)
 
+    def read_controlled_load(self, row: IntArray, profile: IntArray) -> FloatArray:
+        """Controlled load ``(K, N)`` [kWh] recorded in rows ``row`` (K,), 0 past the end; where that is a device."""
+        table = self._recorded
+        assert table is not None  # noqa: S101 - asked on such streets alone
+        last = len(table) - 1
+        first, end = np.minimum(row, last)[:, None], np.minimum(row + 1, last)[:, None]
+        energy: FloatArray = table[end, profile] - table[first, profile]
+        return energy / self._units_per_kwh
+
+    @property
+    def has_controlled_load(self) -> bool:
+        """Whether controlled loads are devices, so that their record is known apart."""
+        return self._recorded is not None
+
     def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""
         lowest, highest = self._retail_of_day
