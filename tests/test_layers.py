@@ -59,6 +59,7 @@ LAYERS = {
     "data_loading": 8,
     "build": 8,
     "build_network": 8,
+    "build_population": 8,
     "make": 9,
     "p2p_market_v0": 9,
     "registration": 9,
