@@ -75,6 +75,7 @@ LAYERS = {
     "training": 11,
     "comparison": 11,
     "evaluation": 11,
+    "report": 12,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
@@ -82,7 +83,7 @@ HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "
 LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 HEAVY += ("power_grid_model",)
-READS_FRAMES += ("power_flow", "run_power_flow")
+READS_FRAMES += ("power_flow", "run_power_flow", "report")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
