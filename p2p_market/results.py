@@ -33,11 +33,13 @@ _POWER_FLOW_FILES = {
     "nodes": "power_flow_nodes.parquet",
     "branches": "power_flow_branches.parquet",
 }
+REPORT_FILE, REPORT_FIGURES = "report.html", "report_figures"
 RUN_FOLDER = (
     "a run",
     (
         *(CONFIG_FILE, "intervals.parquet", "households.parquet", "trades.parquet", "kpis.json"),
         *_POWER_FLOW_FILES.values(),
+        *(REPORT_FILE, REPORT_FIGURES),
     ),
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from p2p_market.auction.mechanisms import MECHANISMS
-from p2p_market.report.runs import Run
+from p2p_market.report.runs import Run, sum_of
 from p2p_market.report.sheet import (
     LEFT,
     RIGHT,
@@ -288,14 +288,13 @@ def _cloud(run: Run) -> pl.DataFrame:
 
     return (
         run.households.filter(pl.col("order_kwh").abs() > _TRADE, pl.col("limit_price_dollars_per_kwh").is_not_null())
-        .join(intervals.lazy().select("start", clearing=price), on="start", how="left", maintain_order="left")
+        .join(intervals.lazy().select("start", clearing=price), on="start", how="left")
         .group_by(
             is_bid=pl.col("order_kwh") > 0.0,
             limit=level(pl.col("limit_price_dollars_per_kwh")),
             clearing=level(pl.col("clearing")),
-            maintain_order=True,  # sums of the same order are the same to the bit
         )
-        .agg(ordered=pl.col("order_kwh").abs().sum(), filled=pl.col("filled_kwh").abs().sum())
+        .agg(ordered=sum_of(pl.col("order_kwh").abs()), filled=sum_of(pl.col("filled_kwh").abs()))
         .sort("is_bid", "limit", "clearing", nulls_last=True)
         .with_columns(low=pl.lit(low), high=pl.lit(high))
         .collect()

@@ -104,9 +104,8 @@ def _mean_day(run: Run) -> dict[str, FloatArray]:
     minutes = run.minutes
     slots = max(1, 1440 // minutes)
     slot = (pl.col("start").dt.hour().cast(pl.Int32) * 60 + pl.col("start").dt.minute()) // minutes
-    means = (
-        run.flows.group_by(slot=slot, maintain_order=True).agg(pl.col(_STACKED).mean() * 60.0 / minutes).sort("slot")
-    )
+    by_slot = run.flows.group_by(slot=slot, maintain_order=True)
+    means = by_slot.agg((pl.col(_STACKED).mean() * 60.0 / minutes).round(9)).sort("slot")
     place = means["slot"].to_numpy()
     inside = place < slots
     day = {}

@@ -144,9 +144,9 @@ class Run:
         return (
             self.households.group_by("start", maintain_order=True)
             .agg(
-                stored_kwh=pl.sum_horizontal(store.clip(lower_bound=0.0).sum() for store in stores),
-                released_kwh=pl.sum_horizontal(-store.clip(upper_bound=0.0).sum() for store in stores),
-                other_devices_kwh=pl.sum_horizontal(other.sum() for other in others),
+                stored_kwh=pl.sum_horizontal(sum_of(store.clip(lower_bound=0.0)) for store in stores),
+                released_kwh=pl.sum_horizontal(sum_of(-store.clip(upper_bound=0.0)) for store in stores),
+                other_devices_kwh=pl.sum_horizontal(sum_of(other) for other in others),
             )
             .collect()
         )
@@ -156,13 +156,13 @@ class Run:
         """A row a household of the first market: role, saving [$], largest PV power [kW], what its battery moved."""
         has = self.columns("households")
         hours = self.minutes / 60.0 if "intervals" in self.tables and self.num_intervals else 0.5
-        battery = pl.col("battery_kwh").abs().sum() if "battery_kwh" in has else pl.lit(0.0)
+        battery = sum_of(pl.col("battery_kwh").abs()) if "battery_kwh" in has else pl.lit(0.0)
         charge = pl.col("state_of_charge").abs().max() if "state_of_charge" in has else pl.lit(0.0)
         return (
             self.households.group_by("household", maintain_order=True)
             .agg(
                 role=pl.col("role").first() if "role" in has else pl.lit("household"),
-                saving_dollars=saving_of(has).sum(),
+                saving_dollars=sum_of(saving_of(has)),
                 pv_kw=pl.col("pv_kwh").max() / hours if "pv_kwh" in has else pl.lit(0.0),
                 battery_moved_kwh=battery,
                 has_battery=(battery + charge) > 1e-9,
@@ -179,13 +179,13 @@ class Run:
             self.tables["intervals"]
             .group_by("market", day=pl.col("start").dt.date(), maintain_order=True)
             .agg(
-                saving=saving_of(has).sum() / num_homes,
-                traded=pl.col("traded_kwh").sum() / num_homes,
-                imported=pl.col("grid_import_kwh").sum() / num_homes,
+                saving=sum_of(saving_of(has)) / num_homes,
+                traded=sum_of(pl.col("traded_kwh")) / num_homes,
+                imported=sum_of(pl.col("grid_import_kwh")) / num_homes,
                 peak=pl.col("grid_import_kwh").max() / hours,
             )
             .group_by("day", maintain_order=True)
-            .agg(pl.exclude("market", "day").mean())
+            .agg(pl.exclude("market", "day").mean().round(9))
             .sort("day")
             .collect()
         )
@@ -194,6 +194,11 @@ class Run:
 FLOW_COLUMNS = _FLOWS
 SAVING_COLUMNS = ("bill_dollars", "grid_only_bill_dollars")
 HOME_COLUMNS = ("household", *SAVING_COLUMNS)
+
+
+def sum_of(values: pl.Expr) -> pl.Expr:
+    """A sum without its last digits, which depend on the order in which processor cores finish their parts."""
+    return values.sum().round(9)
 
 
 def load_runs(folders: Sequence[str | Path]) -> list[Run]:

@@ -18,6 +18,7 @@ from p2p_market.report.page import page
 from p2p_market.report.power import DURATION, POWER
 from p2p_market.report.runs import Run, load_runs
 from p2p_market.report.sheet import Drawn, NothingToDrawError, Picture, drawn
+from p2p_market.results import REPORT_FILE
 
 PICTURES: tuple[Picture, ...] = (
     COST,
@@ -32,7 +33,6 @@ PICTURES: tuple[Picture, ...] = (
     LEARNING,
 )
 """The figures of a report, in their order."""
-PAGE_FILE, FIGURE_FOLDER = "report.html", "report_figures"
 _KINDS = (".svg", ".png")
 
 
@@ -95,15 +95,15 @@ def draw_all(runs: Sequence[Run], *, png: bool = True) -> tuple[list[Drawn], lis
     """Draw every figure that the runs allow, and say of the others why they are missing."""
     drawings, not_drawn = [], []
     for picture in PICTURES:
-        if len(runs) < picture.least_runs:
+        is_learning = picture is LEARNING
+        concerned = [run for run in runs if (run.progress is not None if is_learning else run.is_simulated)]
+        if not concerned or len(runs) < picture.least_runs:
             continue
-        lacking = {run: run.lacks(picture.needs) for run in runs}
+        lacking = {run: run.lacks(picture.needs) for run in concerned}
         usable = [run for run, reason in lacking.items() if reason is None]
-        concerned = [run for run in runs if run.is_simulated] if picture is not LEARNING else usable
-        reasons = [_sentence(run, lacking[run] or "", runs) for run in concerned if lacking[run] is not None]
-        if len(usable) < picture.least_runs or not usable:
-            if reasons:
-                not_drawn.append((picture.title, " ".join(reasons)))
+        reasons = [_sentence(run, reason, runs) for run, reason in lacking.items() if reason is not None]
+        if len(usable) < picture.least_runs:
+            not_drawn.append((picture.title, " ".join(reasons) or "It takes two simulated runs."))
             continue
         try:
             drawings.append(drawn(picture, usable, png=png))
@@ -125,7 +125,7 @@ def _default_target(folders: Sequence[str | Path]) -> Path:
     if not folders:
         raise ConfigError("a report needs the folder of a run")
     first = Path(folders[0])
-    return (first if len(folders) == 1 else first.resolve().parent) / PAGE_FILE
+    return (first if len(folders) == 1 else first.resolve().parent) / REPORT_FILE
 
 
 def _check_target(target: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -28,6 +29,7 @@ from p2p_market.report.runs import MOST_RUNS, load_run, load_runs
 from p2p_market.report.sheet import RUN_LOOKS
 from p2p_market.report.tables import number, tiles
 from p2p_market.report.writing import PICTURES
+from p2p_market.training.journal import COLUMNS
 
 SMALL: dict[str, Any] = {
     "data.days": 4,
@@ -41,7 +43,7 @@ SMALL: dict[str, Any] = {
     "population.options": {},
 }
 ONE_RUN = {"cost", "power", "price", "heat_map", "savings", "fairness", "orders", "import_duration"}
-JOURNAL = """update,agent_steps,seconds,agent_steps_per_second,environment_share,reward,validation_reward,validation_saving_dollars
+JOURNAL = f"""{",".join(COLUMNS)}
 1,1000,1.0,1000,0.5,-2.0,,
 2,2000,2.0,1000,0.5,-1.0,-1.5,0.25
 3,3000,3.0,1000,0.5,-0.5,-0.75,0.5
@@ -68,6 +70,12 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [
         simulate(place / rule, name=rule, **{"market.mechanism": rule}) for rule in ("mid_market_rate", "grid_only")
     ]
+
+
+@pytest.fixture(scope="module")
+def written(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the street, with its figures."""
+    return write_report(street, tmp_path_factory.mktemp("reports") / "out" / "street.html")
 
 
 class Reader(HTMLParser):
@@ -113,10 +121,8 @@ def read(page: Path) -> Reader:
     return reader
 
 
-def test_a_report_of_one_run(street: Path, tmp_path: Path) -> None:
-    page = write_report(street, tmp_path / "out" / "street.html")
-    assert page == tmp_path / "out" / "street.html"
-    reader = read(page)
+def test_a_report_of_one_run(written: Path) -> None:
+    reader = read(written)
     for picture in PICTURES:
         assert (picture.title in reader.text) == (picture.name in ONE_RUN), picture.name
     for words in (
@@ -134,8 +140,8 @@ def test_a_report_of_one_run(street: Path, tmp_path: Path) -> None:
     assert "Please note" not in reader.text
 
 
-def test_the_page_asks_nobody_for_anything(street: Path, tmp_path: Path) -> None:
-    text = write_report(street, tmp_path / "street.html").read_text(encoding="utf-8")
+def test_the_page_asks_nobody_for_anything(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
     reader = Reader(text)
     assert all(address.startswith(("#", "data:")) for address in reader.addresses), reader.addresses
     assert not re.search(r"url\((?!#|'#|\"#)", text)
@@ -149,9 +155,8 @@ def test_the_page_asks_nobody_for_anything(street: Path, tmp_path: Path) -> None
     assert "unsafe-inline' ; script" not in policy.group(1)
 
 
-def test_figures_are_written_as_vectors_and_as_pixels(street: Path, tmp_path: Path) -> None:
-    page = write_report(street, tmp_path / "street.html")
-    folder = figure_folder(page)
+def test_figures_are_written_as_vectors_and_as_pixels(written: Path) -> None:
+    folder = figure_folder(written)
     assert folder.name == "street_figures"
     assert {path.name for path in folder.iterdir()} == {
         f"{name}{kind}" for name in ONE_RUN for kind in (".svg", ".png")
@@ -164,15 +169,15 @@ def test_figures_are_written_as_vectors_and_as_pixels(street: Path, tmp_path: Pa
         assert image[:, :, :3].std() > 0.05, name
 
 
-def test_the_same_run_gives_the_same_report(street: Path, tmp_path: Path) -> None:
-    first, second = (write_report(street, tmp_path / name / "r.html") for name in ("a", "b"))
-    assert first.read_bytes() == second.read_bytes()
-    for path in figure_folder(first).iterdir():
-        assert path.read_bytes() == (figure_folder(second) / path.name).read_bytes(), path.name
+def test_the_same_run_gives_the_same_report(street: Path, written: Path, tmp_path: Path) -> None:
+    again = write_report(street, tmp_path / "street.html")
+    assert again.read_bytes() == written.read_bytes()
+    for path in figure_folder(again).iterdir():
+        assert path.read_bytes() == (figure_folder(written) / path.name).read_bytes(), path.name
 
 
-def test_names_of_parts_do_not_meet(street: Path, tmp_path: Path) -> None:
-    text = write_report(street, tmp_path / "street.html", figures=False).read_text(encoding="utf-8")
+def test_names_of_parts_do_not_meet(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
     names = re.findall(r'\sid="([^"]+)"', text)
     assert len(names) == len(set(names))
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)[")]', text))
@@ -180,10 +185,9 @@ def test_names_of_parts_do_not_meet(street: Path, tmp_path: Path) -> None:
 
 
 def test_several_runs_are_compared(street: Path, others: list[Path], tmp_path: Path) -> None:
-    page = write_report([street, *others], tmp_path / "r.html")
+    page = write_report([street, *others], tmp_path / "r.html", figures=False)
     reader = read(page)
-    names = {path.stem for path in figure_folder(page).iterdir()}
-    assert names == ONE_RUN | {"differences"}
+    assert set(re.findall(r'<section id="(\w+)"><figure>', page.read_text("utf-8"))) == ONE_RUN | {"differences"}
     assert "street, mid_market_rate and grid_only" in reader.text
     assert "Each run less street, paired by day (3 days in common)" in reader.text
     assert "Not shown: runs in which no prices are bid." in reader.text
@@ -219,7 +223,7 @@ def test_sources_and_uses_balance(street: Path) -> None:
     for flows in (run.flows, pl.DataFrame(_mean_day(run))):
         total = sum(flows[layer.column].to_numpy() for layer in SOURCES)
         used = sum(flows[layer.column].to_numpy() for layer in USES)
-        assert np.abs(total - used).max() < 1e-9
+        assert np.abs(total - used).max() < 1e-8
         assert flows["stored_kwh"].sum() > 1.0
     mean = _mean_day(run)
     demand = run.intervals["demand_kwh"].to_numpy().reshape(3, 48)
@@ -332,7 +336,7 @@ def test_a_training_has_learning_curves(tmp_path: Path, street: Path) -> None:
         "learning.png",
         "learning.svg",
     ]
-    both = read(write_report([street, folder], tmp_path / "both.html"))
+    both = read(write_report([street, folder], tmp_path / "both.html", figures=False))
     assert "Learning curves" in both.text
     assert "not shown" not in both.text
 
@@ -345,7 +349,7 @@ def test_a_journal_that_was_cut_off(tmp_path: Path) -> None:
     (folder / "progress.csv").write_text(JOURNAL.splitlines()[0] + "\n", encoding="utf-8")
     assert "The training had no update yet." in read(write_report(folder, tmp_path / "r.html")).text
     (folder / "progress.csv").write_bytes(b"")
-    with pytest.raises(DataError, match=r"nothing in .* can be read: progress.csv cannot be read"):
+    with pytest.raises(DataError, match=r"nothing in .* can be read: .*progress.csv cannot be read"):
         write_report(folder, tmp_path / "r.html")
 
 
@@ -361,8 +365,6 @@ def test_several_markets_show_the_first(tmp_path: Path) -> None:
 
 
 def test_labels_are_told_apart(street: Path, tmp_path: Path) -> None:
-    import shutil
-
     copies = [tmp_path / "a" / "x", tmp_path / "b" / "x", tmp_path / "y"]
     for copy in copies:
         shutil.copytree(street, copy)
@@ -370,8 +372,6 @@ def test_labels_are_told_apart(street: Path, tmp_path: Path) -> None:
 
 
 def test_the_command(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import shutil
-
     folder = shutil.copytree(street, tmp_path / "runs" / "street")
     assert main(["report", str(folder)]) == 0
     assert capsys.readouterr().out == f"written: {folder}/report.html\nfigures: {folder}/report_figures\n"
