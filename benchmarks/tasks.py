@@ -82,15 +82,10 @@ def scores(name: str, episodes: int | None = None) -> str:
 
 def _bounds(results: EvaluationResults) -> list[str]:
     """Rows of what each household can do alone, without trade, and of the optimum."""
-    player = results.players["player"]
-    assert results.bounds is not None
-    grid = player.kpis["grid_only_cost_dollars"]
     rows = []
-    for label, key in (("everybody alone at best", "selfish_cost_dollars"), ("optimum", "optimal_cost_dollars")):
-        cost = results.bounds[key]
-        captured = (grid - cost) / (grid - results.bounds["optimal_cost_dollars"])
-        bill, saving = (100 * value / player.household_days for value in (cost, grid - cost))
-        rows.append(f"| {label} | {bill:.1f} | {saving:.1f} | | | | {100 * captured:.1f} % |")
+    for row in results.summary.tail(2).iter_rows(named=True):
+        bill, saving, captured = (100 * row[name] for name in ("bill_dollars", "saving_dollars", "value_captured"))
+        rows.append(f"| {row['player']} | {bill:.1f} | {saving:.1f} | | | | {captured:.1f} % |")
     return rows
 
 

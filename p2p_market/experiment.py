@@ -20,7 +20,7 @@ from p2p_market.metrics import gains_from_trade
 from p2p_market.output import check_output
 from p2p_market.recorder import Recorder
 from p2p_market.results import RUN_FOLDER, RunResults, frames_of, summarise
-from p2p_market.run_bounds import bound_figures, check_bounds
+from p2p_market.run_bounds import bound_figures, check_bounds, wants_bounds
 from p2p_market.run_power_flow import prepare_power_flow, run_power_flow
 
 Progress = Callable[[int, int], None]
@@ -86,7 +86,8 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
         start=start,
         learners_follow=config.run.policy,
     )
-    if config.run.bounds:
+    with_bounds = wants_bounds(config.run.bounds, controller, horizon)
+    if with_bounds:
         check_bounds(controller, horizon)
     feeder = prepare_power_flow(config)
     recorder = make_recorder(controller)
@@ -101,7 +102,7 @@ def _simulate(config: Config, progress: Progress | None) -> RunResults:
             progress(interval + 1, horizon)
     gains = gains_from_trade(recorder)
     intervals, households, pairs = frames_of(controller, recorder, gains, trades)
-    bounds = bound_figures(controller, recorder) if config.run.bounds else None
+    bounds = bound_figures(controller, recorder) if with_bounds else None
     figures = summarise(controller, recorder, gains, bounds)
     if feeder is None:
         return RunResults(config, figures, intervals, households, pairs)

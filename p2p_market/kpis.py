@@ -17,7 +17,7 @@ GROUPS = {
     "devices": "On a street with devices, those of each kind that is there; see [devices](devices.md).",
     "imbalance": "With `market.settlement: imbalance`.",
     "network": "With the section `network`, see [the network](network.md).",
-    "bounds": "With `run.bounds: true`, see [the bounds](storage.md#the-bounds).",
+    "bounds": "Where `run.bounds` has them worked out, see [the bounds](storage.md#the-bounds).",
     "power flow": (
         "With `run.power_flow`, over all intervals and markets; see [the power flow](power-flow.md). An interval "
         "without a solution counts as outside the limits and as overloaded."

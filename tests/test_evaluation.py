@@ -159,7 +159,11 @@ def test_nothing_costs_less_than_the_optimum() -> None:
     assert summary["player"][0] == "gd + self_consumption"
     optimum = summary.row(-1, named=True)
     assert (optimum["player"], optimum["value_captured"]) == ("optimum", 1.0)
-    players = summary.head(-1)
+    players = summary.head(-2)
+    alone = summary.row(-2, named=True)
+    assert alone["player"] == "everybody alone at best"
+    assert optimum["bill_dollars"] < alone["bill_dollars"] < players.filter(player="grid_only")["bill_dollars"][0]
+    assert 0.0 < alone["value_captured"] < 1.0
     assert (players["bill_dollars"] >= optimum["bill_dollars"] - 1e-9).all()
     grid = players.filter(player="grid_only").row(0, named=True)
     assert grid["value_captured"] == pytest.approx(0.0, abs=1e-9)

@@ -41,6 +41,7 @@ def simulate(table: Path, **overrides: Any) -> RunResults:
         "num_households": 8,
         "run.days": 2,
         "run.figures": False,
+        "run.bounds": False,
         **{key.replace("__", "."): value for key, value in overrides.items()},
     }
     return run(overrides=settings)

@@ -67,13 +67,15 @@ LAYERS = {
     "run_power_flow": 9,
     "experiment": 10,
     "integrations": 10,
-    "learned": 5,
+    "learned": 4,
+    "learned_players": 5,
     "config_data": 7,
     "config_market": 7,
     "config_train": 7,
     "config_values": 7,
     "training": 11,
     "comparison": 11,
+    "replay": 11,
     "evaluation": 11,
     "report": 12,
     "cli": 12,
@@ -83,7 +85,7 @@ HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "
 LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 HEAVY += ("power_grid_model",)
-READS_FRAMES += ("power_flow", "run_power_flow", "report")
+READS_FRAMES += ("power_flow", "run_power_flow", "replay", "report")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

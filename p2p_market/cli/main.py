@@ -15,6 +15,7 @@ from p2p_market.cli.evaluate import evaluate
 from p2p_market.cli.report import report
 from p2p_market.cli.simulate import run
 from p2p_market.cli.train import train
+from p2p_market.cli.view import view
 from p2p_market.errors import P2PMarketError
 
 _DESCRIPTION = (
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "train": train,
                 "evaluate": evaluate,
                 "report": report,
+                "view": view,
                 "list": list_parts,
                 "validate": validate,
                 "data": _data_help,

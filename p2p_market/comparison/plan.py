@@ -135,6 +135,8 @@ def list_cases(comparison: ComparisonConfig) -> list[Case]:
                         continue
                     try:
                         config = load_config(comparison.base, overrides)
+                        if config.run.bounds is None:  # a table shows them in all its rows, or in none
+                            config = load_config(config, {"run.bounds": False})
                     except P2PMarketError as error:
                         raise ConfigError(f"street {street!r}, {entry!r}: {error}") from None
                     cases.append(Case(street, population, size, entry, config))

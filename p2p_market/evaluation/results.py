@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from p2p_market.comparison.statistics import paired_difference
+from p2p_market.metrics import value_captured
 from p2p_market.types import AnyArray, FloatArray
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class EvaluationResults:
 
     @cached_property
     def summary(self) -> pl.DataFrame:
-        """A row a player, and one for the optimum where it is known; money a household and day.
+        """A row a player, and where they are known everybody alone at best, and the optimum; money a household and day.
 
         Columns: ``player``; ``bill_dollars``, device cost included; ``saving_dollars`` against the grid alone;
         ``to_truthful_dollars``, what it saves more than the reference ``truthful`` in the same episodes, with the 95 %
@@ -112,7 +113,10 @@ class EvaluationResults:
         """
         rows = [self._row(name, player) for name, player in self.players.items()]
         if self.bounds is not None:
-            rows.append(self._optimum(next(iter(self.players.values()))))
+            rows += [
+                self._bound("everybody alone at best", "selfish_cost_dollars"),
+                self._bound("optimum", "optimal_cost_dollars"),
+            ]
         frame = pl.DataFrame(rows, infer_schema_length=None)
         return frame.with_columns(pl.selectors.float().fill_nan(None))
 
@@ -147,8 +151,14 @@ class EvaluationResults:
         }
         return row | {key: kpis[key] for key in ("exploitability_dollars", "value_captured") if key in kpis}
 
-    def _optimum(self, player: PlayerResults) -> dict[str, str | float]:
+    def _bound(self, name: str, of: str) -> dict[str, str | float]:
         assert self.bounds is not None  # noqa: S101 - asked by the caller
-        cost = self.bounds["optimal_cost_dollars"] / player.household_days
-        default = player.kpis["grid_only_cost_dollars"] / player.household_days
-        return {"player": "optimum", "bill_dollars": cost, "saving_dollars": default - cost, "value_captured": 1.0}
+        player = next(iter(self.players.values()))
+        figures = player.kpis | {"community_cost_dollars": self.bounds[of]}
+        default = figures["grid_only_cost_dollars"]
+        return {
+            "player": name,
+            "bill_dollars": self.bounds[of] / player.household_days,
+            "saving_dollars": (default - self.bounds[of]) / player.household_days,
+            "value_captured": value_captured(figures, self.bounds["optimal_cost_dollars"]),
+        }

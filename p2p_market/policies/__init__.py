@@ -12,7 +12,8 @@ from p2p_market.policies.followers import Followers
 from p2p_market.policies.gd import GjerstadDickhaut
 from p2p_market.policies.linear import Linear
 from p2p_market.policies.on_observations import MadeOfController, ObservingPolicy
-from p2p_market.policies.planners import PLANNERS
+from p2p_market.policies.planners import PLANNERS, Planner
+from p2p_market.policies.storage import STORAGE_RULES
 from p2p_market.policies.zip import Zip
 from p2p_market.registry import Registry
 
@@ -40,7 +41,13 @@ _UNSEEN = {
 
 
 def as_callable(
-    policy: str, env: MadeOfController, *, options: Mapping[str, Any] | None = None, seed: int = 0
+    policy: str,
+    env: MadeOfController,
+    *,
+    storage: str = "idle",
+    agent: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> ObservingPolicy:
     """Make a policy that bids from observations of an environment: the third way to use one.
 
@@ -54,6 +61,11 @@ def as_callable(
         Name of a registered policy.
     env
         The `AuctionEnv` or `AuctionVectorEnv` that the observations come from.
+    storage
+        Storage rule that steers the own battery, where the action map can say so; see docs/storage.md.
+    agent
+        Name of the one agent whose observations it is asked with; ``None``: those of all agents of ``env`` together. A
+        storage rule has to know, since it knows the agent's own battery.
     options
         Options of the policy, by name.
     seed
@@ -67,9 +79,10 @@ def as_callable(
     Raises
     ------
     UnknownNameError
-        For a policy that is not registered.
+        For a policy or a storage rule that is not registered.
     ConfigError
-        For options that the policy does not take, features that do not suffice, or an environment of another make.
+        For options that the policy does not take, features that do not suffice, an agent that ``env`` does not have, an
+        action map that steers no battery, a storage rule that plans, or an environment of another make.
 
     Examples
     --------
@@ -81,18 +94,21 @@ def as_callable(
     >>> actions = {agent: players[agent](observations[agent], infos[agent]) for agent in env.agents}
     >>> observations, rewards, *_, infos = env.step(actions)
     """
-    if policy in PLANNERS:
-        raise ConfigError(
-            f"{policy!r} is a storage rule that plans {_UNSEEN[PLANNERS[policy].together]}, which no observation shows;"
-            f" let it play as population.storage: {policy}, beside any policy that bids"
-        )
+    for name in (policy, storage):
+        if name in PLANNERS:
+            raise ConfigError(
+                f"{name!r} is a storage rule that plans {_UNSEEN[PLANNERS[name].together]}, which no observation shows;"
+                f" let it play as population.storage: {name}, beside any policy that bids"
+            )
     chosen = POLICIES[policy].with_options(policy, options or {})
     if not hasattr(env, "controller"):
         raise ConfigError(
             f"env is {type(env).__name__}; expected what p2p_market.parallel_env(...) or vector_env(...) makes, "
             "from inside any wrappers"
         )
-    return ObservingPolicy(policy, chosen, env, seed)
+    rule = STORAGE_RULES[storage]
+    assert not isinstance(rule, Planner)  # noqa: S101 - those have been refused
+    return ObservingPolicy(policy, chosen, env, seed, None if storage == "idle" else (storage, rule), agent)
 
 
 __all__ = [

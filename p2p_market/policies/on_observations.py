@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from p2p_market.checks import as_numbers, whole_number
-from p2p_market.errors import ActionError, ConfigError
+from p2p_market.errors import ActionError, ConfigError, suggest
 from p2p_market.policies.base import BidView, Memory, Outcome, Policy
-from p2p_market.types import AnyArray, Float32Array, FloatArray
+from p2p_market.policies.storage_on_observations import ObservedStorage
+from p2p_market.types import AnyArray, Float32Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from p2p_market.auction.rules import AuctionRules
+    from p2p_market.controller import Population
+    from p2p_market.policies.storage import StorageRule
     from p2p_market.scenario.scenario import AuctionScenario
 
 
@@ -33,6 +37,10 @@ class _Model(Protocol):
 class _Controller(Protocol):
     @property
     def model(self) -> _Model: ...
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def population(self) -> Population: ...
 
 
 class MadeOfController(Protocol):
@@ -56,7 +64,15 @@ class ObservingPolicy:
         What it remembers; ``None`` before the first call of an episode.
     """
 
-    def __init__(self, name: str, policy: Policy, env: MadeOfController, seed: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        policy: Policy,
+        env: MadeOfController,
+        seed: int,
+        storage: tuple[str, StorageRule] | None = None,
+        agent: str | None = None,
+    ) -> None:
         model = env.controller.model
         self.policy = policy
         self._name = name
@@ -64,6 +80,9 @@ class ObservingPolicy:
         self._names = self._scenario.observer.names
         self._seed = whole_number("the seed", seed, 0)
         self._check()
+        learners = env.controller.population.learners
+        households = learners if agent is None else _place_of(agent, env.controller.names, learners)
+        self._storage = None if storage is None else ObservedStorage(*storage, self._scenario, households)
         self.reset()
 
     def reset(self, seed: int | None = None) -> None:
@@ -110,6 +129,10 @@ class ObservingPolicy:
         lead = values.shape[:-1]
         values = values.reshape(1, 1, -1) if values.ndim == 1 else values.reshape(-1, *values.shape[-2:])
         view = self._view(values)
+        request: FloatArray | None = None
+        if self._storage is not None:
+            request, net_load = self._storage.steer(values, view.net_load)
+            view = replace(view, net_load=net_load)
         if self.memory is None:
             draws = self._rng.random((len(values), self.policy.num_start_draws, values.shape[1]))
             self.memory = self.policy.start(draws, self._scenario.num_households)
@@ -118,7 +141,7 @@ class ObservingPolicy:
         price, quantity = self.policy.bid(view, self.memory)
         if self.policy.learns and not self._rules.is_pool:
             self._last = view, self._rules.round_price(price, quantity > 0.0), self._rules.order_size(quantity)
-        return self._encode(view, price, quantity).reshape(*lead, -1)
+        return self._encode(view, price, quantity, request).reshape(*lead, -1)
 
     def _check(self) -> None:
         if not self._scenario.homogeneous:
@@ -212,16 +235,28 @@ class ObservingPolicy:
         )
         return self.policy.learn(before, outcome, memory)
 
-    def _encode(self, view: BidView, price: FloatArray, quantity: FloatArray) -> Float32Array:
+    def _encode(
+        self, view: BidView, price: FloatArray, quantity: FloatArray, request: FloatArray | None
+    ) -> Float32Array:
         width, wants = view.price_high - view.price_low, view.net_load != 0.0
         position = np.where(width > 0.0, 2.0 * (price - view.price_low) / np.where(width > 0.0, width, 1.0) - 1.0, 0.0)
         share = np.where(wants, quantity / np.where(wants, view.net_load, 1.0), 1.0)
         action_map = self._scenario.action_map
         assert action_map.encode is not None  # noqa: S101 - checked when this was made
-        actions: Float32Array = np.clip(action_map.encode(position, share), -1.0, 1.0).astype(np.float32)
+        said = action_map.encode(position, share)
+        if request is not None:
+            said[..., action_map.device_places["battery"]] = request
+        actions: Float32Array = np.clip(said, -1.0, 1.0).astype(np.float32)
         if not np.allclose(action_map.decode(actions)[1], share, atol=1e-6):
             raise ActionError(
                 f"policy {self._name!r} offers a part of the net load only, which this action map cannot say; use "
                 "scenario.action=price_quantity"
             )
         return actions
+
+
+def _place_of(agent: str, names: Sequence[str], learners: IntArray) -> IntArray:
+    agents = [names[slot] for slot in learners.tolist()]
+    if agent not in agents:
+        raise ConfigError(f"agent is {agent!r}{suggest(agent, agents)}; expected one of: {', '.join(agents)}")
+    return learners[[agents.index(agent)]]

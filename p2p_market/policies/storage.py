@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
@@ -21,21 +21,56 @@ if TYPE_CHECKING:
     from p2p_market.scenario.scenario import AuctionScenario
 
 
-@dataclass(frozen=True, eq=False)
-class StorageView:
-    """What households know when they steer their batteries, in ``B`` markets of ``N`` households."""
+class StorageView(Protocol):
+    """What households know when they steer their batteries, in ``B`` markets of ``N`` households.
 
-    net_load: FloatArray  # (B, N) [kWh] without devices, > 0 needs energy
-    retail_price: FloatArray  # (B, N) [$/kWh]
-    cheapest_price: FloatArray  # (B, N) [$/kWh] lowest retail price of the day
-    dearest_price: FloatArray  # (B, N) [$/kWh] highest
-    published_position: FloatArray  # (B, 1) last price as a position -1 ... 1 in its band, 0 without trade
-    has_traded: FloatArray  # (B, 1) whether there was one
-    largest_charge: FloatArray  # (N,) [kWh] taken in an interval at rated power
+    Inside the market it comes from the state, for `p2p_market.policies.as_callable` from observations.
+    """
+
+    @property
+    def net_load(self) -> FloatArray:
+        """``(B, N)`` [kWh] without devices, > 0 needs energy."""
+
+    @property
+    def retail_price(self) -> FloatArray:
+        """``(B, N)`` [$/kWh]."""
+
+    @property
+    def cheapest_price(self) -> FloatArray:
+        """``(B, N)`` [$/kWh] lowest retail price of the day."""
+
+    @property
+    def dearest_price(self) -> FloatArray:
+        """``(B, N)`` [$/kWh] highest."""
+
+    @property
+    def published_position(self) -> FloatArray:
+        """``(B, 1)`` last price as a position -1 ... 1 in its band, 0 without trade."""
+
+    @property
+    def has_traded(self) -> FloatArray:
+        """``(B, 1)`` whether there was one."""
+
+    @property
+    def largest_charge(self) -> FloatArray:
+        """``(N,)`` [kWh] taken in an interval at rated power."""
+
+
+@dataclass(frozen=True, eq=False)
+class StateStorageView:
+    """The view from the state of the markets before their devices move; attributes as of `StorageView`."""
+
+    net_load: FloatArray
+    retail_price: FloatArray
+    cheapest_price: FloatArray
+    dearest_price: FloatArray
+    published_position: FloatArray
+    has_traded: FloatArray
+    largest_charge: FloatArray
 
     @classmethod
-    def of(cls, state: MarketState, scenario: AuctionScenario, batteries: Batteries) -> StorageView:
-        """Take the view from the state of the markets before their devices move."""
+    def of(cls, state: MarketState, scenario: AuctionScenario, batteries: Batteries) -> StateStorageView:
+        """Take the view."""
         cheapest, dearest = scenario.read_retail_of_day(state.row)
         return cls(
             net_load=state.net_load,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,10 +34,8 @@ class ActionMap:
     decode_closing
         From the same actions to the position ``(B, L)`` of the last bidding round, for maps that move from one to the
         other; the position of ``decode`` is that of the first round then.
-    devices
-        Kinds of devices that it steers.
-    decode_devices
-        From the same actions to requests ``(B, L)`` by kind, -1 to 1 of the rated power.
+    device_places
+        Kinds of devices that it steers, each with the component that is its request, -1 to 1 of the rated power.
     encode
         The way back, from position and share to an action ``(..., A)`` that says them as nearly as this map can;
         ``None`` where there is none.
@@ -51,11 +49,19 @@ class ActionMap:
     decode: Callable[[AnyArray], tuple[FloatArray, FloatArray]]
     summary: str
     decode_closing: Callable[[AnyArray], FloatArray] | None = None
-    devices: tuple[str, ...] = ()
-    decode_devices: Callable[[AnyArray], Mapping[str, FloatArray]] | None = None
+    device_places: Mapping[str, int] = field(default_factory=dict)
     encode: Callable[[FloatArray, FloatArray], FloatArray] | None = None
     levels: tuple[int, ...] | None = None
     steers_all: bool = False
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Kinds of devices that it steers."""
+        return tuple(self.device_places)
+
+    def decode_devices(self, actions: AnyArray) -> dict[str, FloatArray]:
+        """Take the requests ``(B, L)`` by kind out of actions ``(B, L, A)`` inside [-1, 1]."""
+        return {kind: actions[..., place].astype(np.float64) for kind, place in self.device_places.items()}
 
     def with_levels(self, name: str, levels: Sequence[int] | None) -> ActionMap:
         """Return the same map with other numbers of choices; ``None`` leaves them.
@@ -133,18 +139,19 @@ class ActionMap:
         assert self.levels is not None  # noqa: S101 - asked of such maps alone
         return np.array(self.levels) - 1
 
+    def from_choices(self, choices: AnyArray) -> FloatArray:
+        """Choices ``(..., A)`` as places on even grids from -1 to 1, of a map with levels."""
+        places: FloatArray = choices * (2.0 / self.last_choice) - 1.0
+        return places
+
     def on_street(self, kinds: Collection[str]) -> ActionMap:
         """Return the map for a street with these kinds of devices, whose components follow in the registry's order."""
         if not self.steers_all:
             return self
         present = tuple(kind for kind in DEVICES if kind in kinds)
-        first = len(self.components)
-
-        def decode_devices(actions: AnyArray) -> Mapping[str, FloatArray]:
-            return {kind: actions[..., first + i].astype(np.float64) for i, kind in enumerate(present)}
-
         components = (*self.components, *(DEVICES[kind].component for kind in present))
-        return replace(self, components=components, devices=present, decode_devices=decode_devices)
+        places = {kind: len(self.components) + i for i, kind in enumerate(present)}
+        return replace(self, components=components, device_places=places)
 
 
 def _price(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -158,14 +165,6 @@ def _price_quantity(actions: AnyArray) -> tuple[FloatArray, FloatArray]:
 
 def _second_price(actions: AnyArray) -> FloatArray:
     return actions[..., 1].astype(np.float64)
-
-
-def _second_as_battery(actions: AnyArray) -> Mapping[str, FloatArray]:
-    return {"battery": actions[..., 1].astype(np.float64)}
-
-
-def _third_as_battery(actions: AnyArray) -> Mapping[str, FloatArray]:
-    return {"battery": actions[..., 2].astype(np.float64)}
 
 
 def _to_price(position: FloatArray, share: FloatArray) -> FloatArray:  # noqa: ARG001 (the whole net load is offered)
@@ -215,16 +214,14 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             ("limit price", "battery power"),
             _price,
             "limit price of the whole net load, and battery power, -1 discharges and +1 charges at rated power",
-            devices=("battery",),
-            decode_devices=_second_as_battery,
+            device_places={"battery": 1},
             encode=_to_price_storage,
         ),
         "price_quantity_storage": ActionMap(
             ("limit price", "quantity", "battery power"),
             _price_quantity,
             "limit price, the share of the net load that is offered, and battery power as in price_storage",
-            devices=("battery",),
-            decode_devices=_third_as_battery,
+            device_places={"battery": 2},
             encode=_to_price_quantity_storage,
         ),
         "discrete_price": ActionMap(
@@ -243,8 +240,7 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
             ("limit price", "quantity", "battery power"),
             _price_quantity,
             "the same, and battery power as a choice, 0 discharges, the middle idles, the last charges",
-            devices=("battery",),
-            decode_devices=_third_as_battery,
+            device_places={"battery": 2},
             levels=(21, 5, 5),
         ),
         "full_devices": ActionMap(
@@ -256,3 +252,23 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
         ),
     },
 )
+
+
+def action_map_of(
+    components: Sequence[str], levels: Sequence[int] | None, max_ratio: float = 1.0
+) -> tuple[str, ActionMap] | None:
+    """The map whose actions are made of these components, and its name; ``None`` if there is none.
+
+    Parameters
+    ----------
+    components, levels
+        What an action is made of, as `ActionMap` has it.
+    max_ratio
+        See `ActionMap.with_quotes`.
+    """
+    wanted = tuple(components)
+    for name, known in ACTION_MAPS.items():
+        candidate = known.on_street([kind for kind in DEVICES if DEVICES[kind].component in wanted])
+        if candidate.components == wanted and (candidate.levels is None) == (levels is None):
+            return name, candidate.with_levels(name, levels).with_quotes(name, max_ratio)
+    return None

@@ -25,7 +25,7 @@ try:
     from p2p_market.integrations.benchmarl import StreetTaskClass
     from p2p_market.integrations.torchrl import StreetEnv
 except ImportError as error:
-    raise require_extra("benchmarl", "benchmarl", "train.backend benchmarl") from error
+    raise require_extra("benchmarl", "train", "train.backend benchmarl") from error
 
 _ON_POLICY = ("ippo", "mappo")
 

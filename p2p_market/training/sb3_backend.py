@@ -16,7 +16,7 @@ try:
     import torch
     from stable_baselines3 import PPO
 except ImportError as error:
-    raise require_extra("stable_baselines3", "sb3", "train.backend sb3") from error
+    raise require_extra("stable_baselines3", "train", "train.backend sb3") from error
 
 
 class StableBaselines3Learner:

@@ -164,9 +164,9 @@ def test_under_limits_the_bound_is_tight_at_one_tariff(network: dict[str, Any]) 
 SMALL = {"data.days": 2, "data.num_homes": 8, "num_households": 4, "run.days": 1, "run.figures": False}
 
 
-def test_a_run_tells_its_bounds_when_asked() -> None:
+def test_a_run_tells_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     battery = {"devices": {"battery": {"owners": "all"}}, "population.storage": "self_consumption"}
-    plain = run(overrides={**SMALL, **battery}).kpis
+    plain = run(overrides={**SMALL, **battery, "run.bounds": False}).kpis
     asked = run(overrides={**SMALL, **battery, "run.bounds": True}).kpis
     added = {"selfish_cost_dollars", "optimal_cost_dollars", "optimal_plan_cost_dollars", "value_captured"}
     assert set(asked) - set(plain) == added
@@ -176,6 +176,11 @@ def test_a_run_tells_its_bounds_when_asked() -> None:
     assert labels["Community cost, optimum: together at best"] == f"{asked['optimal_cost_dollars']:,.2f} $"
     assert labels["Value captured"] == f"{100.0 * asked['value_captured']:.1f} %"
     assert "Value captured" not in dict(describe(plain))
+    assert run(overrides={**SMALL, **battery}).kpis == pytest.approx(asked, nan_ok=True)  # nobody said
+    large = {**SMALL, **battery, "run.num_markets": 60}  # x 4 households x 48 intervals
+    assert "optimal_cost_dollars" not in run(overrides=large).kpis
+    monkeypatch.setattr("p2p_market.run_bounds.find_spec", lambda _: None)
+    assert "optimal_cost_dollars" not in run(overrides={**SMALL, **battery}).kpis
 
 
 def test_a_run_that_is_too_large_for_its_bounds_ends_before_it_starts() -> None:
@@ -191,7 +196,7 @@ def test_a_run_that_is_too_large_for_its_bounds_ends_before_it_starts() -> None:
 def test_other_devices_have_no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     controller = build_controller(load_config(overrides=SMALL))
     monkeypatch.setattr(controller.model.scenario.fleet, "devices", {"kettle": object()})
-    with pytest.raises(ConfigError, match=r"run.bounds: the street has devices of the kind kettle, and bounds"):
+    with pytest.raises(ConfigError, match=r"run.bounds: the street has devices of the kind kettle, which do not"):
         check_bounds(controller, 48)
 
 

@@ -159,6 +159,7 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
         ),
         ({"population.learners": 0}, "nobody learns on this street"),
         ({"train.overrides": {"seed": 1}}, "overrides change a task, and train.task is null"),
+        ({"train.task": "street10-v0"}, r"describes one too \(data, street, devices, scenario\).* as train.overrides"),
         ({"train.hidden": []}, "hidden"),
         ({"train.agent_steps": 0}, "agent_steps"),
         ({"train.gamma": 1.5}, "gamma"),
@@ -189,7 +190,7 @@ def test_a_missing_library_names_the_extra(backend: str, library: str, tmp_path:
     try:
         __import__(library)
     except ImportError:
-        with pytest.raises(MissingExtraError, match=rf"pip install 'p2p-market\[{backend}\]'"):
+        with pytest.raises(MissingExtraError, match=r"pip install 'p2p-market\[train\]'"):
             train(STREET, output=tmp_path / "run", overrides={"train.backend": backend})
     else:
         pytest.skip(f"{library} is installed")
