@@ -13,6 +13,7 @@ from p2p_market.cli.catalogue import list_parts, validate
 from p2p_market.cli.compare import compare
 from p2p_market.cli.evaluate import evaluate
 from p2p_market.cli.export import export
+from p2p_market.cli.report import report
 from p2p_market.cli.simulate import run
 from p2p_market.cli.train import train
 from p2p_market.cli.view import view
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "train": train,
                 "evaluate": evaluate,
                 "export": export,
+                "report": report,
                 "view": view,
                 "list": list_parts,
                 "validate": validate,
