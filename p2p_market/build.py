@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from p2p_market.data_loading import DEFAULT_HOUSEHOLDS, load_data, select_data
 from p2p_market.devices import DEVICES, Device
 from p2p_market.devices.base import assign
 from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
+from p2p_market.learned import LearnedPolicy, is_policy_path, load_policy
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.policies.planners import Planner, Planning
@@ -34,6 +36,9 @@ from p2p_market.tariffs import build_schedule
 from p2p_market.types import BoolArray, IntArray
 from p2p_market.view.view import AuctionView
 
+Follow: TypeAlias = str | LearnedPolicy
+"""A policy: the name of a registered one, the path of a learned one, or a learned one in hand."""
+
 # Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
 _STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM, _NETWORK_STREAM = range(5)
 
@@ -45,7 +50,7 @@ def build_controller(
     num_markets: int = 1,
     horizon: int | None = None,
     start: np.datetime64 | None = None,
-    learners_follow: str | Mapping[str, float] | None = None,
+    learners_follow: Follow | Mapping[str, float] | Sequence[Follow] | None = None,
 ) -> AuctionController:
     """Build everything that a configuration describes.
 
@@ -62,7 +67,7 @@ def build_controller(
     start
         Local time at which every episode starts; ``None`` takes the configuration's.
     learners_follow
-        A policy, or a mix of policies, for the slots that would learn: nobody learns then.
+        A policy, a mix of policies, or a policy for each of the slots that would learn: nobody learns then.
 
     Raises
     ------
@@ -98,6 +103,7 @@ def build_controller(
         else forecast.rows_before(container.calendar.slots_per_day, knows_coming=not bids_ahead),
         after=0 if forecast is None else forecast.horizon,
     )
+    population = build_population(config, street.names(config.street.agent_names), learners_follow)
     scenario = AuctionScenario(
         container,
         street,
@@ -113,6 +119,7 @@ def build_controller(
         bids_ahead=bids_ahead,
         max_quote_ratio=config.market.max_quote_ratio,
         homogeneous=config.scenario.homogeneous,
+        keeps_book=any(policy.reads_book for policy, _ in population.learned),
         network=build_network(
             config,
             street.num_households,
@@ -133,7 +140,6 @@ def build_controller(
         options=config.reward.options,
         shaping=None if shaping is None else Shaping(shaping.potential, shaping.gamma, scenario.fleet),
     )
-    population = build_population(config, street.names(config.street.agent_names), learners_follow)
     return AuctionController(
         AuctionModel(scenario, build_operator(config, street.num_households)),
         reward,
@@ -159,10 +165,14 @@ def build_storage_rule(config: Config, scenario: AuctionScenario, population: Po
     name = config.population.storage
     rule = STORAGE_RULES[name]
     if isinstance(rule, Planner):
-        steered = np.ones(scenario.num_households, dtype=bool)
-        if "battery" in scenario.action_map.devices:
-            steered[population.learners] = False
-        return Planning(name, rule, scenario, steered, config.market.network_fee_dollars_per_kwh)
+        by_themselves = {kind: np.zeros(scenario.num_households, dtype=bool) for kind in scenario.fleet.devices}
+        for kind, steered in by_themselves.items():
+            if kind in scenario.action_map.devices:
+                steered[population.learners] = True
+            for learned, slots in population.learned:
+                if DEVICES[kind].component in learned.components:
+                    steered[slots] = True
+        return Planning(name, rule, scenario, by_themselves, config.market.network_fee_dollars_per_kwh)
     followed = {policy for policy, _ in population.scripted}
     for policy_name, policy in POLICIES.items():
         if policy.reads_plan and any(isinstance(follower, type(policy)) for follower in followed):
@@ -264,21 +274,46 @@ def build_devices(config: Config, street: Street, interval_hours: float) -> dict
 
 
 def build_population(
-    config: Config, names: Sequence[str], learners_follow: str | Mapping[str, float] | None = None
+    config: Config,
+    names: Sequence[str],
+    learners_follow: Follow | Mapping[str, float] | Sequence[Follow] | None = None,
 ) -> Population:
     """Decide, by the seed where it is left open, which slots learn and which policy each of the others follows."""
     rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_POPULATION_STREAM,)))
     learners = _learners(config.population.learners, names, rng)
     others = np.setdiff1d(np.arange(len(names)), learners)
-    scripted = _share_out(config.population.scripted, others, rng, "population.scripted")
+    scripted = _as_follow(_share_out(config.population.scripted, others, rng, "population.scripted"))
     if learners_follow is not None:
-        scripted = _join(scripted, _share_out(learners_follow, learners, rng, "run.policy"))
+        scripted = _join(scripted, _of_learners(learners_follow, learners, rng))
         learners = np.empty(0, dtype=np.int64)
-    groups = [
-        (POLICIES[name].with_options(name, config.population.options.get(name, {})), slots)
-        for name, slots in scripted.items()
-    ]
-    return Population(learners, tuple(groups))
+    groups, learned = [], []
+    for policy, slots in scripted.items():
+        if isinstance(policy, LearnedPolicy):
+            learned.append((policy, slots))
+        elif policy not in POLICIES and is_policy_path(policy):
+            learned.append((load_policy(policy), slots))
+        else:
+            chosen = POLICIES[policy].with_options(policy, config.population.options.get(policy, {}))
+            groups.append((chosen, slots))
+    return Population(learners, tuple(groups), tuple(learned))
+
+
+def _of_learners(
+    follow: Follow | Mapping[str, float] | Sequence[Follow], learners: IntArray, rng: np.random.Generator
+) -> Mapping[Follow, IntArray]:
+    """Whom the slots that would learn follow."""
+    if isinstance(follow, LearnedPolicy):
+        return {follow: learners}
+    if isinstance(follow, str | Mapping):
+        return _as_follow(_share_out(follow, learners, rng, "run.policy"))
+    if len(follow) != len(learners):
+        raise ConfigError(
+            f"{len(follow)} policies are given, and {len(learners)} households would learn; give each one"
+        )
+    return {
+        policy: np.array([slot for slot, its in zip(learners.tolist(), follow, strict=True) if its == policy])
+        for policy in dict.fromkeys(follow)
+    }
 
 
 def _learners(wanted: int | str | tuple[str, ...], names: Sequence[str], rng: np.random.Generator) -> IntArray:
@@ -352,7 +387,11 @@ def _share_out(
     return {name: np.sort(part) for name, part in zip(mix, parts, strict=True) if part.size}
 
 
-def _join(one: dict[str, IntArray], other: dict[str, IntArray]) -> dict[str, IntArray]:
+def _as_follow(shared_out: Mapping[str, IntArray]) -> dict[Follow, IntArray]:
+    return {name: slots for name, slots in shared_out.items()}  # noqa: C416 (a dict of another type)
+
+
+def _join(one: Mapping[Follow, IntArray], other: Mapping[Follow, IntArray]) -> dict[Follow, IntArray]:
     """Merge two assignments, a policy of both once."""
     nobody = np.empty(0, dtype=np.int64)
     return {

@@ -77,8 +77,8 @@ class TrainingPlan:
         UnknownNameError
             For a task that is not there.
         ConfigError
-            For an algorithm that does not fit the street's actions, a street on which nobody learns, or a street described
-        beside that of a task.
+            For an algorithm that does not fit the street's actions, a street on which nobody learns, or a street
+            described beside that of a task.
         """
         train, street, validation = config.train, config, config
         if train.task is not None:
@@ -143,6 +143,8 @@ class TrainingPlan:
                 "task": self.train.task,
                 "street": self.street.digest,
             },
+            reference_power_kw=scenario.reference_power_kw,
+            max_quote_ratio=scenario.max_quote_ratio,
         )
 
 
