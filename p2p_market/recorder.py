@@ -12,7 +12,7 @@ from p2p_market.devices import DEVICES, Device, DeviceRecord
 from p2p_market.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from p2p_market.devices.fleet import Dispatch
+    from p2p_market.devices.fleet import Dispatch, FleetDraw, FleetState
     from p2p_market.model import Transition
     from p2p_market.network import Network, NetworkOutcome
 
@@ -95,6 +95,8 @@ class Recorder:
         ``(T, B)`` row of the data that each interval was.
     profile
         ``(B, N)`` household of the data behind each slot.
+    device_states, device_draws
+        Devices before the first interval, and what chance decided about them, by kind.
     num_recorded
         Intervals so far.
     """
@@ -123,6 +125,8 @@ class Recorder:
         self.markets: dict[str, FloatArray] = {name: np.zeros(shape) for name in MARKET_COLUMNS}
         self.row: IntArray = np.zeros(shape, dtype=np.int64)
         self.profile: IntArray = np.zeros((num_markets, num_households), dtype=np.int64)
+        self.device_states: FleetState = {}
+        self.device_draws: FleetDraw = {}
         self.num_recorded = 0
 
     def record_of(self, kind: str) -> DeviceRecord:
@@ -139,6 +143,8 @@ class Recorder:
         has_order = orders.quantity != 0.0
         self.row[t] = before.row
         self.profile[...] = before.profile
+        if t == 0:
+            self.device_states, self.device_draws = before.devices, before.device_draws
         for name, values in (
             ("demand_kwh", before.demand),
             ("pv_kwh", before.pv),

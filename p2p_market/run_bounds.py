@@ -10,14 +10,13 @@ from p2p_market.bounds import Episode, optimal_dispatch, selfish_dispatch
 from p2p_market.bounds.dispatch_program import kinds_left_out
 from p2p_market.controller import AuctionController
 from p2p_market.devices.battery import Batteries
-from p2p_market.devices.fleet import Fleet
 from p2p_market.errors import ConfigError, require_extra
 from p2p_market.recorder import Recorder
+from p2p_market.scenario.outlook import of_market, read_ahead
 from p2p_market.types import FloatArray
 
 LARGEST_EPISODE = 50_000  # households times intervals; about a minute of solving, see docs/storage.md
 _UNASKED = 10_000  # household-intervals of all markets: a second or two
-_BATTERY = "battery"
 
 
 def wants_bounds(asked: bool | None, controller: AuctionController, num_intervals: int) -> bool:
@@ -35,7 +34,7 @@ def wants_bounds(asked: bool | None, controller: AuctionController, num_interval
     if asked is not None:
         return asked
     scenario = controller.model.scenario
-    others = kinds_left_out(scenario.fleet.devices, has_network=scenario.network is not None)
+    others = kinds_left_out(scenario.fleet.devices)
     num_markets, num_households = controller.get_size()
     is_small = num_intervals * num_households * num_markets <= _UNASKED
     return is_small and not others and find_spec("scipy") is not None
@@ -53,13 +52,12 @@ def check_bounds(controller: AuctionController, num_intervals: int) -> None:
     """
     if find_spec("scipy") is None:
         raise require_extra("scipy", "bounds", "run.bounds")
-    scenario = controller.model.scenario
-    others = kinds_left_out(scenario.fleet.devices, has_network=scenario.network is not None)
+    others = kinds_left_out(controller.model.scenario.fleet.devices)
     if others:
         raise ConfigError(
-            f"run.bounds: the street has devices of the kind {', '.join(others)}, and bounds are worked out for "
-            "streets with batteries, and PV curtailment where there is no network; leave run.bounds out, or those "
-            "devices"
+            f"run.bounds: the street has devices of the kind {', '.join(others)}, which do not describe themselves to "
+            "a linear program (p2p_market.devices.Plannable), so that nobody knows what they could save; leave "
+            "run.bounds out, or those devices"
         )
     num_households = controller.get_size()[1]
     size = num_intervals * num_households
@@ -84,7 +82,7 @@ def bound_figures(controller: AuctionController, recorder: Recorder) -> dict[str
     Returns
     -------
     dict
-        ``selfish_cost_dollars``: nobody trades, and each household's battery does what is best at its own tariff;
+        ``selfish_cost_dollars``: nobody trades, and each household's devices do what is best at its own tariff;
         ``optimal_cost_dollars``: nothing costs less; ``optimal_plan_cost_dollars``: a plan that can be carried out,
         which costs little more or the same. All of them with perfect foresight.
     """
@@ -99,22 +97,22 @@ def _costs(episode: Episode) -> FloatArray:
 
 
 def _episode(controller: AuctionController, recorder: Recorder, market: int) -> Episode:
-    columns, fleet = recorder.households, controller.model.scenario.fleet
+    columns, scenario = recorder.households, controller.model.scenario
+    fleet = scenario.fleet
+    draws = of_market(recorder.device_draws, market)
+    rows, profile = recorder.row[:, market], recorder.profile[market]
+    _, outlook = read_ahead(scenario, int(rows[0]), profile, len(rows), draws=draws)
+    others = fleet.describe(of_market(recorder.device_states, market), outlook)
+    batteries = fleet.devices.get("battery")
+    if isinstance(batteries, Batteries):
+        del others["battery"]
     return Episode(
         net_load=(columns["demand_kwh"] - columns["pv_kwh"])[:, market],
         retail_price=columns["retail_price_dollars_per_kwh"][:, market],
         feed_in_price=columns["feed_in_price_dollars_per_kwh"][:, market],
-        batteries=_batteries(fleet, controller),
+        batteries=batteries if isinstance(batteries, Batteries) else None,
         off_peak_price=fleet.off_peak_price,
         network_fee=controller.model.operator.rules.fees.network,
-        network=controller.model.scenario.network,
+        network=scenario.network,
+        others=others,
     )
-
-
-def _batteries(fleet: Fleet, controller: AuctionController) -> Batteries:
-    """Read the street's batteries; on a street without, those of nobody, since trade alone can be improved too."""
-    batteries = fleet.devices.get(_BATTERY)
-    if isinstance(batteries, Batteries):
-        return batteries
-    nobody = np.full(controller.get_size()[1], -1)
-    return Batteries.of_designs([], nobody, controller.model.scenario.interval_hours, 1000)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from p2p_market.bounds.device_columns import DeviceColumns, DevicePlan, HouseholdColumns, join_by_household
 from p2p_market.bounds.episode import Episode
 from p2p_market.bounds.sparse_program import SparseProgram
+from p2p_market.devices.base import Device
+from p2p_market.devices.linear import Plannable
 from p2p_market.types import AnyArray, BoolArray, FloatArray, IntArray
 
 NOISE = 1e-9  # [kWh] below what the solver can tell from nothing
@@ -20,21 +23,16 @@ _BOTH = 1e-6  # [kWh] of either that make two things at once
 class DispatchSolution:
     """An optimum of the program."""
 
-    stored: FloatArray  # (T + 1, N) [kWh] before the first interval and after each
-    value: FloatArray  # (T, N) [$/kWh] what a kWh more that comes into the battery in an interval saves; 0 without one
+    plans: Mapping[str, DevicePlan]  # by kind of device
     cost: float  # [$]
     status: str  # what the solver says of it
-    is_definite: BoolArray  # (T, N) whether battery and meter have one direction
+    energy: FloatArray  # (T, N) [kWh] that all devices of a household take together, < 0 give
+    is_definite: BoolArray  # (T, N) whether devices and meter have one direction
 
 
-def kinds_left_out(kinds: Iterable[str], *, has_network: bool) -> list[str]:
-    """Kinds of devices that can lower a street's cost and are no part of the program.
-
-    Batteries are its part. PV that is curtailed could have been sold at a feed-in price of 0 or more, and spares import
-    where its household imports, so curtailment lowers no cost but beyond the feeder limits of a network.
-    """
-    known = {"battery"} if has_network else {"battery", "pv_curtailment"}
-    return [kind for kind in kinds if kind not in known]
+def kinds_left_out(devices: Mapping[str, Device]) -> list[str]:
+    """Kinds of devices that do not describe themselves to a plan, so that no program knows what they could save."""
+    return [kind for kind, device in devices.items() if not isinstance(device, Plannable)]
 
 
 class DispatchProgram:
@@ -46,31 +44,33 @@ class DispatchProgram:
     Parameters
     ----------
     episode
-        Net load, tariffs and batteries.
+        Net load, tariffs and devices.
     trade
         Whether neighbours trade.
     """
 
     def __init__(self, episode: Episode, *, trade: bool) -> None:
-        self._episode, self._program = episode, SparseProgram()
-        self._storage = _add_storage(self._program, episode, np.flatnonzero(episode.batteries.owners))
-        pooled = episode.has_one_price & trade
-        _add_pooled_intervals(self._program, episode, self._storage, np.flatnonzero(pooled))
-        self._flows = _add_flows(self._program, episode, self._storage, np.flatnonzero(~pooled))
+        self._episode, self._trade, self._program = episode, trade, SparseProgram()
+        self._devices = {kind: DeviceColumns.add(self._program, device) for kind, device in episode.devices.items()}
+        devices, pooled = list(self._devices.values()), episode.has_one_price & trade
+        _add_pooled_intervals(self._program, episode, devices, np.flatnonzero(pooled))
+        apart = np.flatnonzero(~pooled)
+        households = join_by_household(self._program, devices, episode.shape[1], apart)
+        self._flows = _add_flows(self._program, episode, households, apart)
         if trade:
             _limit_reverse_flow(self._program, self._flows)
             _add_trade(self._program, episode, self._flows)
-            _add_feeders(self._program, episode, self._storage)
+            _add_feeders(self._program, episode, devices)
 
     def fix_directions(self, energy: FloatArray) -> None:
-        """Give each battery the part of its range in which its meter is linear, so that the program is exact.
+        """Give each household's devices the part of their range in which its meter is linear, so that this is exact.
 
         Parameters
         ----------
         energy
             ``(T, N)`` [kWh] taken, < 0 given: along the meter's flow, against it, or against it and turned round.
         """
-        flows, program, along = self._flows, self._program, self._flows.of_batteries(energy)
+        flows, program, along = self._flows, self._program, self._flows.along_meter(energy)
         is_along, turns = along >= 0.0, flows.can_turn & (along < -flows.size - NOISE)
         program.limit(flows.along, np.zeros_like(along), np.where(is_along, flows.most_along, 0.0))
         most_against = np.where(turns, flows.most_against, np.minimum(flows.most_against, flows.size))
@@ -88,11 +88,11 @@ class DispatchProgram:
         energy
             Taken, < 0 given.
         is_definite
-            ``(T, N)`` where batteries keep to the sign of it.
+            ``(T, N)`` where devices keep to the sign of it.
         cost
             [$/kWh] of what goes the other way.
         """
-        flows, program, along = self._flows, self._program, self._flows.of_batteries(energy)
+        flows, program, along = self._flows, self._program, self._flows.along_meter(energy)
         is_along, turns = along >= 0.0, along < -flows.size
         keeps = is_definite[flows.intervals][:, flows.owners]
         for columns, wrong in ((flows.along, ~is_along), (flows.against, is_along)):
@@ -103,51 +103,39 @@ class DispatchProgram:
 
     @property
     def _is_wide(self) -> bool:
-        """Whether many households of several tariffs meet in few intervals, where the simplex method can take long.
+        """Whether many households of several tariffs trade in few intervals, where the simplex method can take long.
 
         A day of 300 on three plans: 7 s by interior point, 14 s by simplex; elsewhere it is mostly the other way round.
         """
         num_intervals, num_households = self._episode.shape
         is_large = self._program.num_variables > _LARGE
-        return is_large and num_households > num_intervals and not self._episode.has_one_price.all()
+        has_classes = self._trade and not self._episode.has_one_price.all()
+        return is_large and num_households > num_intervals and has_classes
 
     def solve(self) -> DispatchSolution:
         """Solve; raises what `SparseProgram.solve` does."""
-        episode, storage, flows = self._episode, self._storage, self._flows
+        episode, flows = self._episode, self._flows
         solution = self._program.solve(by_interior_point=self._is_wide)
-        stored, value = np.zeros((episode.shape[0] + 1, episode.shape[1])), np.zeros(episode.shape)
-        stored[0] = episode.stored_at_start
-        stored[1:, storage.owners] = solution.values[storage.stored]
-        value[:, storage.owners] = -solution.prices[storage.balance]
+        plans = {kind: columns.plan(solution) for kind, columns in self._devices.items()}
+        energy = np.zeros(episode.shape)
+        for plan in plans.values():
+            energy[:, plan.device.owners] += plan.energy
         along, against = solution.values[flows.along], solution.values[flows.against]
         reverse = np.where(flows.can_turn, solution.values[flows.reverse], 0.0)
         forward = flows.size + along - against + reverse
         both = (np.minimum(along, against) > _BOTH) | (np.minimum(forward, reverse) > _BOTH)
         is_definite = np.ones(episode.shape, dtype=bool)
         is_definite[np.ix_(flows.intervals, flows.owners)] = ~both
-        return DispatchSolution(stored, value, solution.cost, solution.status, is_definite)
-
-
-@dataclass(frozen=True, eq=False)
-class _Storage:
-    """The ``M`` owners of batteries, and the columns ``(T, M)`` of what their batteries do."""
-
-    owners: IntArray  # (M,)
-    charge: IntArray
-    discharge: IntArray
-    stored: IntArray  # after the interval
-    balance: IntArray  # rows of what is stored
-    largest_charge: FloatArray  # (M,) [kWh]
-    largest_discharge: FloatArray  # (M,) [kWh]
+        return DispatchSolution(plans, solution.cost, solution.status, energy, is_definite)
 
 
 @dataclass(frozen=True, eq=False)
 class _Flows:
-    """The intervals ``(L,)`` in which every household's direction counts, and their owners' columns ``(L, M)``.
+    """The intervals ``(L,)`` in which every household's direction counts, and columns ``(L, M)`` of owners of devices.
 
-    A household that needs energy without its battery flows *forward* when it buys, one that has some to spare when it
-    sells. ``along`` is what its battery does to that flow, ``against`` what turns it round: with the net load ``n``
-    without battery, forward flow - reverse flow = |n| + along - against.
+    A household that needs energy without its devices flows *forward* when it buys, one that has some to spare when it
+    sells. ``along`` is what its devices do to that flow, ``against`` what turns it round: with the net load ``n``
+    without devices, forward flow - reverse flow = |n| + along - against.
     """
 
     intervals: IntArray
@@ -161,87 +149,61 @@ class _Flows:
     most_along: FloatArray  # [kWh]
     most_against: FloatArray  # [kWh]
 
-    def of_batteries(self, energy: FloatArray) -> FloatArray:
-        """``(L, M)`` of what batteries take ``(T, N)`` [kWh]: > 0 along the flow of the meter, < 0 against it."""
+    def along_meter(self, energy: FloatArray) -> FloatArray:
+        """``(L, M)`` of what devices take ``(T, N)`` [kWh]: > 0 along the flow of the meter, < 0 against it."""
         taken = energy[self.intervals][:, self.owners]
         return np.where(self.needs, taken, -taken)
 
 
-def _add_storage(program: SparseProgram, episode: Episode, owners: IntArray) -> _Storage:
-    batteries, shape = episode.batteries, (episode.shape[0], owners.size)
-    wear, retention = batteries.wear_cost[owners], batteries.retention[owners]
-    largest_charge, largest_discharge = batteries.largest_charge[owners], batteries.largest_discharge[owners]
-    charge = program.variables(shape, wear, highest=largest_charge)
-    discharge = program.variables(shape, wear, highest=largest_discharge)
-    # Discharging keeps the minimum, self-discharge does not: nothing leads lower than from the start, or from the
-    # minimum, by self-discharge alone.
-    start = episode.stored_at_start[owners]
-    floor = np.minimum(start, batteries.minimum[owners]) * retention ** np.arange(1, shape[0] + 1)[:, None]
-    stored = program.variables(shape, lowest=floor, highest=batteries.capacity[owners])
-
-    carried = np.zeros(shape)
-    carried[0] = start * retention
-    balance = program.equal.new(carried)
-    program.equal.put(balance, stored, 1.0)
-    program.equal.put(balance[1:], stored[:-1], -retention)
-    program.equal.put(balance, charge, -batteries.charge_efficiency[owners])
-    program.equal.put(balance, discharge, 1.0 / batteries.discharge_efficiency[owners])
-
-    price = episode.off_peak_price[owners] / batteries.round_trip_efficiency[owners]
-    missing = program.variables((owners.size,), price)
-    at_end = program.at_most.new(-batteries.initial[owners])
-    program.at_most.put(at_end, missing, -1.0)
-    program.at_most.put(at_end, stored[-1], -1.0)
-    return _Storage(owners, charge, discharge, stored, balance, largest_charge, largest_discharge)
-
-
-def _add_pooled_intervals(program: SparseProgram, episode: Episode, storage: _Storage, intervals: IntArray) -> None:
+def _add_pooled_intervals(
+    program: SparseProgram, episode: Episode, devices: Sequence[DeviceColumns], intervals: IntArray
+) -> None:
     """The street as one meter: the sum of loads at the feed-in price, and on what is imported the rest up to retail."""
-    load = episode.net_load[intervals].sum(axis=1)
+    load = episode.fixed_load[intervals].sum(axis=1)
     retail, feed_in = episode.retail_price[intervals, 0], episode.feed_in_price[intervals, 0]
     grid_import = program.variables(load.shape, retail - feed_in)
     balance = program.at_most.new(-load)
     program.at_most.put(balance, grid_import, -1.0)
-    for columns, sign in ((storage.charge[intervals], 1.0), (storage.discharge[intervals], -1.0)):
-        program.at_most.put(balance[:, None], columns, sign)
-        program.add_cost(columns, sign * feed_in[:, None])
+    for device in devices:
+        for columns, sign in ((device.take[intervals], 1.0), (device.give[intervals], -1.0)):
+            program.at_most.put(balance[:, None], columns, sign)
+            program.add_cost(columns, sign * feed_in[:, None])
     program.constant += float((feed_in * load).sum())
 
 
-def _add_flows(program: SparseProgram, episode: Episode, storage: _Storage, intervals: IntArray) -> _Flows:
+def _add_flows(program: SparseProgram, episode: Episode, households: HouseholdColumns, intervals: IntArray) -> _Flows:
     """Every household at its own meter and tariff; what is traded comes off again in `_add_trade`."""
     load, retail, feed_in = (
-        values[intervals] for values in (episode.net_load, episode.retail_price, episode.feed_in_price)
+        values[intervals] for values in (episode.fixed_load, episode.retail_price, episode.feed_in_price)
     )
     program.constant += float((np.where(load > 0.0, retail, feed_in) * load).sum())
-    load, retail, feed_in = (values[:, storage.owners] for values in (load, retail, feed_in))
-    needs = load >= 0.0
-    charge, discharge = storage.charge[intervals], storage.discharge[intervals]
-    along, against = np.where(needs, charge, discharge), np.where(needs, discharge, charge)
-    most_along = np.where(needs, storage.largest_charge, storage.largest_discharge)
-    most_against = np.where(needs, storage.largest_discharge, storage.largest_charge)
+    load, retail, feed_in = (values[:, households.owners] for values in (load, retail, feed_in))
+    needs, take, give = load >= 0.0, households.take, households.give
+    along, against = np.where(needs, take, give), np.where(needs, give, take)
+    most_along = np.where(needs, households.most_taken, households.most_given)
+    most_against = np.where(needs, households.most_given, households.most_taken)
     can_turn = most_against > np.abs(load)
-    # only where the battery is strong enough; the others' column is never read
+    # only where the devices are strong enough; the others' column is never read
     reverse = np.zeros(load.shape, dtype=np.int64)
     reverse[can_turn] = program.variables((int(can_turn.sum()),), (retail - feed_in)[can_turn])
 
     price = np.where(needs, retail, feed_in)
-    program.add_cost(charge, price)
-    program.add_cost(discharge, -price)
+    program.add_cost(take, price)
+    program.add_cost(give, -price)
     forward = program.at_most.new(np.abs(load)[can_turn])
     program.at_most.put(forward, against[can_turn], 1.0)
     program.at_most.put(forward, along[can_turn], -1.0)
     program.at_most.put(forward, reverse[can_turn], -1.0)
     return _Flows(
-        intervals, storage.owners, along, against, reverse, np.abs(load), needs, can_turn, most_along, most_against
+        intervals, households.owners, along, against, reverse, np.abs(load), needs, can_turn, most_along, most_against
     )
 
 
 def _limit_reverse_flow(program: SparseProgram, flows: _Flows) -> None:
     """Keep those who trade from flowing both ways at once, as far as a linear row can.
 
-    Reverse flow is max(0, against - |n|), as a meter has it, and a battery does not charge and discharge at once. Both
-    sets are not convex; these are the sides of their convex hulls.
+    Reverse flow is max(0, against - |n|), as a meter has it, and the devices of a household do not take and give on the
+    whole at once. Both sets are not convex; these are the sides of their convex hulls.
     """
     can_turn = flows.can_turn
     turned = program.at_most.new(np.zeros(int(can_turn.sum())))
@@ -260,7 +222,7 @@ def _add_trade(program: SparseProgram, episode: Episode, flows: _Flows) -> None:
     Within such a class any division of the class's trade costs the same, so classes lose nothing.
     """
     intervals = flows.intervals
-    load = episode.net_load[intervals]
+    load = episode.fixed_load[intervals]
     traded = program.equal.new(np.zeros(intervals.size))
     for price, sells in ((episode.retail_price[intervals], False), (episode.feed_in_price[intervals], True)):
         label, price_of_class, interval_of_class = _classes(price)
@@ -278,7 +240,7 @@ def _add_trade(program: SparseProgram, episode: Episode, flows: _Flows) -> None:
         program.at_most.put(row[flows.can_turn], flows.reverse[flows.can_turn], -1.0)
 
 
-def _add_feeders(program: SparseProgram, episode: Episode, storage: _Storage) -> None:
+def _add_feeders(program: SparseProgram, episode: Episode, devices: Sequence[DeviceColumns]) -> None:
     """What flows over the heads of feeders beyond their limits costs something, whether it is cut or charged.
 
     Who is shed a kWh saves its retail price at most, which leaves the rest of its value; who is curtailed one loses its
@@ -287,7 +249,7 @@ def _add_feeders(program: SparseProgram, episode: Episode, storage: _Storage) ->
     if episode.network is None:
         return
     network, feeders = episode.network, episode.network.feeders
-    flow = feeders.add_up(episode.net_load)
+    flow = feeders.add_up(episode.fixed_load)
     for limit, sign in ((feeders.import_limit, 1.0), (feeders.export_limit, -1.0)):
         limited = np.flatnonzero(np.isfinite(limit))
         if network.rule.charges:
@@ -303,11 +265,12 @@ def _add_feeders(program: SparseProgram, episode: Episode, storage: _Storage) ->
         program.at_most.put(rows, beyond, -1.0)
         place = np.full(feeders.num_feeders, -1)
         place[limited] = np.arange(limited.size)
-        place_of_owner = place[feeders.feeder[storage.owners]]
-        hangs_on_one = place_of_owner >= 0
-        rows_of_owners = rows[:, place_of_owner[hangs_on_one]]
-        program.at_most.put(rows_of_owners, storage.charge[:, hangs_on_one], sign)
-        program.at_most.put(rows_of_owners, storage.discharge[:, hangs_on_one], -sign)
+        for columns in devices:
+            place_of_owner = place[feeders.feeder[columns.device.owners]]
+            hangs_on_one = place_of_owner >= 0
+            rows_of_owners = rows[:, place_of_owner[hangs_on_one]]
+            program.at_most.put(rows_of_owners, columns.take[:, hangs_on_one], sign)
+            program.at_most.put(rows_of_owners, columns.give[:, hangs_on_one], -sign)
 
 
 def _stacked(columns: list[FloatArray], length: int) -> FloatArray:

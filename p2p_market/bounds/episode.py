@@ -1,14 +1,16 @@
-"""The episode that is to be planned: net load, tariffs and batteries of a street, checked once."""
+"""The episode that is to be planned: net load, tariffs and devices of a street, checked once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from p2p_market.devices.battery import Batteries
+from p2p_market.devices.linear import DeviceOutlook, LinearDevice
 from p2p_market.errors import DataError, is_number
 from p2p_market.network import Network
 from p2p_market.types import BoolArray, FloatArray
@@ -21,11 +23,11 @@ class Episode:
     Parameters
     ----------
     net_load
-        ``(T, N)`` [kWh] before the batteries move, > 0 needs energy.
+        ``(T, N)`` [kWh] without devices, > 0 needs energy.
     retail_price, feed_in_price
         ``(T, N)`` [$/kWh], or what broadcasts to it, as ``(T, 1)`` for a tariff that all have.
     batteries
-        The street's batteries, of ``N`` households; capacity 0 where there is none.
+        The street's batteries, of ``N`` households; capacity 0 where there is none. ``None``: nobody has one.
     off_peak_price
         ``(N,)`` or one number [$/kWh]: what charge that is missing at the end costs, before the losses of a round trip.
     network_fee
@@ -35,22 +37,25 @@ class Episode:
     start
         ``(N,)`` [kWh] stored before the first interval; by default the batteries' own initial charge. What is missing
         at the end is always counted against that initial charge.
+    others
+        Devices beside those batteries, by kind, over these intervals, as they describe themselves (`Plannable`).
 
     Raises
     ------
     DataError
         For shapes that do not fit, numbers that are not finite, prices that are not 0 <= feed-in <= retail, or a charge
-        that the batteries cannot hold. The batteries have checked themselves.
+        that the batteries cannot hold. The devices have checked themselves.
     """
 
     net_load: FloatArray
     retail_price: FloatArray
     feed_in_price: FloatArray
-    batteries: Batteries
+    batteries: Batteries | None
     off_peak_price: FloatArray
     network_fee: float = 0.0
     start: FloatArray | None = None
     network: Network | None = None
+    others: Mapping[str, LinearDevice] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         net_load = _numbers("net_load", self.net_load)
@@ -59,9 +64,9 @@ class Episode:
                 f"net_load has the shape {net_load.shape}; expected (T, N): at least one interval and one household"
             )
         shape, by_household = net_load.shape, net_load.shape[1:]
-        if self.batteries.capacity.shape != by_household:
+        if self.storage.capacity.shape != by_household:
             raise DataError(
-                f"batteries are those of {self.batteries.capacity.size} households and net_load has {by_household[0]}; "
+                f"batteries are those of {self.storage.capacity.size} households and net_load has {by_household[0]}; "
                 "expected one entry a household, capacity 0 for those without"
             )
         settle = {
@@ -76,6 +81,14 @@ class Episode:
             object.__setattr__(self, name, values)
         self._check_prices()
         self._check_start()
+        if self.storage.owners.any() and "battery" in self.others:
+            raise DataError("batteries are given, and others has some too; expected them in one place")
+        for kind, device in self.others.items():
+            if device.num_intervals != shape[0] or (device.owners >= shape[1]).any():
+                raise DataError(
+                    f"devices of the kind {kind} are described for {device.num_intervals} intervals and for household "
+                    f"{device.owners.max(initial=0)}; net_load has {shape[0]} intervals and {shape[1]} households"
+                )
 
     def _check_prices(self) -> None:
         if not (is_number(self.network_fee) and self.network_fee >= 0.0):
@@ -96,12 +109,12 @@ class Episode:
     def _check_start(self) -> None:
         if self.start is None:
             return
-        wrong = (self.start < 0.0) | (self.start > self.batteries.capacity + 1e-9)
+        wrong = (self.start < 0.0) | (self.start > self.storage.capacity + 1e-9)
         if wrong.any():
             household = int(np.argmax(wrong))
             raise DataError(
                 f"start of household {household} is {self.start[household]:g} kWh; expected 0 to the capacity of its "
-                f"battery, {self.batteries.capacity[household]:g}"
+                f"battery, {self.storage.capacity[household]:g}"
             )
 
     @property
@@ -111,10 +124,44 @@ class Episode:
         return num_intervals, num_households
 
     @cached_property
+    def storage(self) -> Batteries:
+        """The batteries, or those of nobody."""
+        if self.batteries is not None:
+            return self.batteries
+        return Batteries.of_designs([], np.full(self.net_load.shape[1], -1), interval_hours=1.0, units_per_kwh=1000)
+
+    @cached_property
     def stored_at_start(self) -> FloatArray:
         """``(N,)`` [kWh]."""
-        batteries = self.batteries
+        batteries = self.storage
         return np.where(batteries.owners, batteries.initial if self.start is None else self.start, 0.0)
+
+    @cached_property
+    def devices(self) -> dict[str, LinearDevice]:
+        """What can be steered to some use, by kind, batteries first.
+
+        What takes energy and keeps none, as PV curtailment does, lowers no cost where nothing limits the feeders: what
+        is thrown away could have been sold at a feed-in price of 0 or more.
+        """
+        useful = {
+            kind: device
+            for kind, device in self.others.items()
+            if device.owners.size and (device.store is not None or self.network is not None)
+        }
+        if not self.storage.owners.any():
+            return useful
+        outlook = DeviceOutlook(
+            slot=np.zeros(self.shape[0], dtype=np.int64),
+            elapsed=0,
+            pv=np.zeros(self.shape),
+            off_peak_price=self.off_peak_price,
+        )
+        return {"battery": self.storage.describe({"stored": self.stored_at_start[None]}, outlook), **useful}
+
+    @cached_property
+    def fixed_load(self) -> FloatArray:
+        """``(T, N)`` [kWh] net load with what devices take in any case."""
+        return sum((device.fixed_load(self.shape[1]) for device in self.others.values()), start=self.net_load)
 
     @cached_property
     def has_one_price(self) -> BoolArray:

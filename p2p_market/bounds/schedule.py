@@ -1,8 +1,9 @@
-"""What batteries do over an episode, and what that costs the street."""
+"""What devices do over an episode, and what that costs the street."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,12 +26,14 @@ class CommunityCost:
     shed: float = 0.0  # value of load that feeder limits left unserved
     scarcity: float = 0.0  # to the network, for energy beyond feeder limits
     losses: float = 0.0  # to the grid, for what lines lose of the energy traded
+    other_devices: float = 0.0  # wear, missed comfort, and what is owed at the end, of devices other than batteries
 
     @property
     def total(self) -> float:
         """The community cost [$]."""
         of_network = self.network + self.shed + self.scarcity + self.losses
-        return self.grid_import - self.grid_export + of_network + self.wear + self.missing_charge
+        of_devices = self.wear + self.missing_charge + self.other_devices
+        return self.grid_import - self.grid_export + of_network + of_devices
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +43,10 @@ class Schedule:
     In every interval and household ``bought + grid_import - sold - grid_export = net_load``, and nobody buys and sells.
     """
 
-    charge: FloatArray  # (T, N) [kWh] on the AC side
-    discharge: FloatArray  # (T, N) [kWh] on the AC side
-    stored: FloatArray  # (T + 1, N) [kWh] before the first interval and after each
-    net_load: FloatArray  # (T, N) [kWh] with the batteries, as feeder limits leave it
+    charge: FloatArray  # (T, N) [kWh] of batteries on the AC side
+    discharge: FloatArray  # (T, N) [kWh] of batteries on the AC side
+    stored: FloatArray  # (T + 1, N) [kWh] in batteries before the first interval and after each
+    net_load: FloatArray  # (T, N) [kWh] with the devices, as feeder limits leave it
     bought: FloatArray  # (T, N) [kWh] from neighbours
     sold: FloatArray  # (T, N) [kWh] to neighbours
     grid_import: FloatArray  # (T, N) [kWh]
@@ -54,6 +57,7 @@ class Schedule:
     )
     objective: float  # [$] optimum of the linear program, nothing costs less; nan where none was solved for the whole
     status: str  # what the solver said, or how the schedule came about
+    others: Mapping[str, FloatArray] = field(default_factory=dict)  # (T, N) [kWh] that other devices take, < 0 give
 
     @property
     def gap(self) -> float:
@@ -66,6 +70,7 @@ def price_energy(
     charge: FloatArray,
     discharge: FloatArray,
     stored: FloatArray,
+    others: Mapping[str, FloatArray] | None = None,
     *,
     trade: bool = True,
     objective: float = float("nan"),
@@ -76,17 +81,26 @@ def price_energy(
     Parameters
     ----------
     episode
-        Net load, tariffs and batteries.
+        Net load, tariffs and devices.
     charge, discharge
-        ``(T, N)`` [kWh] on the AC side, 0 or more.
+        ``(T, N)`` [kWh] of batteries on the AC side, 0 or more.
     stored
         ``(T + 1, N)`` [kWh] that go with them.
+    others
+        ``(T, N)`` [kWh] that other devices take, < 0 give, by kind; those that are not there follow their default.
     trade
         Whether neighbours trade, as efficiently as they can (`match_efficiently`); otherwise with the grid alone.
     objective, status
         As of `Schedule`.
     """
-    net_load = episode.net_load + charge - discharge
+    net_load, of_others = episode.net_load + charge - discharge, np.zeros(episode.shape[1])
+    taken: dict[str, FloatArray] = {}
+    for kind, device in episode.others.items():
+        given = (others or {}).get(kind)
+        steered = device.default if given is None else given[:, device.owners] - device.fixed
+        taken[kind] = device.spread(device.fixed + steered, episode.shape[1])
+        net_load = net_load + taken[kind]
+        of_others[device.owners] += device.cost(steered, device.stored_by(steered))
     limited = None if episode.network is None else episode.network.limit(net_load)
     if limited is not None:
         net_load = limited.net_load
@@ -97,16 +111,17 @@ def price_energy(
     grid_import, grid_export = np.maximum(need - bought, 0.0), np.maximum(spare - sold, 0.0)
     paid = (grid_import * episode.retail_price).sum(axis=0)
     earned = (grid_export * episode.feed_in_price).sum(axis=0)
-    wear = ((charge + discharge) * episode.batteries.wear_cost).sum(axis=0)
-    missing = episode.batteries.end_cost({"stored": stored[-1:]}, episode.off_peak_price)[0]
+    wear = ((charge + discharge) * episode.storage.wear_cost).sum(axis=0)
+    missing = episode.storage.end_cost({"stored": stored[-1:]}, episode.off_peak_price)[0]
     cost = CommunityCost(
         grid_import=float(paid.sum()),
         grid_export=float(earned.sum()),
         network=float(bought.sum() * episode.network_fee),
         wear=float(wear.sum()),
         missing_charge=float(missing.sum()),
+        other_devices=float(of_others.sum()),
     )
-    household_cost = paid - earned + wear + missing
+    household_cost = paid - earned + wear + missing + of_others
     if episode.network is not None and limited is not None:
         outcome = episode.network.settle(limited, bought - sold, episode.retail_price)
         cost = replace(
@@ -129,4 +144,5 @@ def price_energy(
         household_cost=household_cost,
         objective=objective,
         status=status,
+        others=taken,
     )

@@ -41,7 +41,7 @@ class Solution(NamedTuple):
 
 
 class SparseProgram:
-    """Minimise ``cost @ x + constant`` over variables that are 0 or more and keep to the rows."""
+    """Minimise ``cost @ x + constant`` over variables that keep to their limits, and to the rows."""
 
     def __init__(self) -> None:
         self.at_most, self.equal = Rows(), Rows()
@@ -61,7 +61,7 @@ class SparseProgram:
         lowest: FloatArray | float = 0.0,
         highest: FloatArray | float = np.inf,
     ) -> IntArray:
-        """Add variables; return their columns ``shape``. Cost and limits broadcast to it."""
+        """Add variables; return their columns ``shape``. Cost and limits, at first 0 and none, broadcast to it."""
         columns = np.arange(self._count, self._count + int(np.prod(shape))).reshape(shape)
         self._count += columns.size
         for kept, values in ((self._costs, cost), (self._lowest, lowest), (self._highest, highest)):

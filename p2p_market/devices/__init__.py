@@ -15,6 +15,7 @@ from p2p_market.devices.battery import Batteries, BatteryDesign
 from p2p_market.devices.controlled_load import ControlledLoadDesign, ControlledLoads
 from p2p_market.devices.electric_vehicle import ElectricVehicleDesign, ElectricVehicles
 from p2p_market.devices.fleet import Dispatch, Fleet
+from p2p_market.devices.linear import DeviceOutlook, LinearDevice, LinearStore, Plannable, Target
 from p2p_market.devices.pv_curtailment import PvCurtailment, PvCurtailmentDesign
 from p2p_market.registry import Registry
 
@@ -138,12 +139,17 @@ __all__ = [
     "DeviceInterval",
     "DeviceKind",
     "DeviceMove",
+    "DeviceOutlook",
     "DeviceRecord",
     "DeviceState",
     "Dispatch",
     "ElectricVehicleDesign",
     "ElectricVehicles",
     "Fleet",
+    "LinearDevice",
+    "LinearStore",
+    "Plannable",
     "PvCurtailment",
     "PvCurtailmentDesign",
+    "Target",
 ]

@@ -25,6 +25,7 @@ from p2p_market.devices.base import (
     Owners,
     key,
 )
+from p2p_market.devices.linear import DeviceOutlook, LinearDevice, LinearStore, Target
 from p2p_market.errors import ConfigError, is_number
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
@@ -292,7 +293,45 @@ class Batteries:
             "battery_cycles": float((given[:, self.owners] / full).mean()),
         }
 
-    def request(self, energy: FloatArray) -> FloatArray:
+    def describe(self, state: DeviceState, outlook: DeviceOutlook) -> LinearDevice:
+        """Describe them over coming intervals, see `Plannable`.
+
+        Discharging keeps the minimum, self-discharge does not, and its limit here is that nothing leads lower than from
+        the start, or from the minimum, by self-discharge alone. A battery that has fallen below its minimum may be used
+        down to there, which `move` does not do.
+        """
+        owners, num_intervals = np.flatnonzero(self.owners), len(outlook.slot)
+        shape = (num_intervals, owners.size)
+        start, retention = state["stored"][0, owners], self.retention[owners]
+        floor = np.minimum(start, self.minimum[owners]) * retention ** np.arange(1, num_intervals + 1)[:, None]
+        price = outlook.off_peak_price[owners] / self.round_trip_efficiency[owners]
+        nothing = np.zeros(shape)
+        return LinearDevice(
+            owners=owners,
+            most_taken=np.broadcast_to(self.largest_charge[owners], shape),
+            most_given=np.broadcast_to(self.largest_discharge[owners], shape),
+            take_cost=self.wear_cost[owners],
+            give_cost=self.wear_cost[owners],
+            fixed=nothing,
+            default=nothing,
+            units_per_kwh=self.units_per_kwh,
+            store=LinearStore(
+                start=start,
+                retention=np.broadcast_to(retention, shape),
+                inflow=nothing,
+                taken_in=self.charge_efficiency[owners],
+                given_out=self.discharge_efficiency[owners],
+                lowest=floor,
+                highest=np.broadcast_to(self.capacity[owners], shape),
+                ends=(Target(np.broadcast_to(self.initial[owners], shape), np.broadcast_to(price, shape)),),
+            ),
+        )
+
+    def stored(self, state: DeviceState) -> FloatArray:
+        """``(B, N)`` [kWh]."""
+        return state["stored"]
+
+    def request(self, energy: FloatArray, interval: DeviceInterval | None = None) -> FloatArray:  # noqa: ARG002 (as in `move`)
         """Requests ``(B, N)`` that ask for ``energy`` (B, N) [kWh], > 0 taken, as far as the rated power goes."""
         rated = np.where(energy > 0.0, self.largest_charge, self.largest_discharge)
         return np.clip(energy / np.where(rated > 0.0, rated, 1.0), -1.0, 1.0) * (rated > 0.0)

@@ -20,6 +20,7 @@ from p2p_market.devices.base import (
     Limits,
     key,
 )
+from p2p_market.devices.linear import DeviceOutlook, LinearDevice, LinearStore, Target
 from p2p_market.errors import ConfigError
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
@@ -194,6 +195,63 @@ class ControlledLoads:
             missed=missed,
             deadline=closes,
         )
+
+    def describe(self, state: DeviceState, outlook: DeviceOutlook) -> LinearDevice:
+        """Describe them over coming intervals, see `Plannable`; the store holds what is due, below 0.
+
+        The recorded schedule may go beyond the rated power, and so may whoever follows it: the limit of an interval is
+        the larger of the two.
+        """
+        if outlook.recorded_load is None:
+            raise AssertionError("a street with controlled loads has their record")
+        owners, place = np.flatnonzero(self.owners), np.arange(len(outlook.slot))
+        recorded = outlook.recorded_load[:, owners]
+        so_far = np.concatenate([np.zeros((1, owners.size)), recorded.cumsum(axis=0)])
+        recorded, now = recorded[: place.size], place[:, None]
+        left, length = self._left(outlook.slot)[:, owners], self.num_slots[owners]
+        inside, opens = left > 0, left == length
+        to_end = np.take_along_axis(so_far, now + left, axis=0)
+        later = np.where(inside, to_end - so_far[place + 1], 0.0)  # of the default schedule, after the interval
+        opening = np.maximum.accumulate(np.where(opens, now, 0), axis=0)  # of the window, or the first interval
+        due = to_end - so_far[place]
+        due[0] = state["due"][0, owners]
+        due = np.where(inside, np.take_along_axis(due, opening, axis=0), 0.0)
+        new = opens & (now > 0)
+        start = np.where(inside[0], -due[0], 0.0)
+        nothing = np.zeros(recorded.shape)
+        price = np.broadcast_to(outlook.off_peak_price[owners], recorded.shape)
+        return LinearDevice(
+            owners=owners,
+            most_taken=np.where(inside, np.maximum(self.largest[owners], recorded), 0.0),
+            most_given=nothing,
+            take_cost=np.zeros(owners.size),
+            give_cost=np.zeros(owners.size),
+            fixed=np.where(inside, 0.0, recorded),
+            default=np.where(inside, recorded, 0.0),
+            units_per_kwh=self.units_per_kwh,
+            store=LinearStore(
+                start=start,
+                retention=(inside & ~new).astype(np.float64),
+                inflow=np.where(new, -due, 0.0),
+                taken_in=np.ones(owners.size),
+                given_out=np.ones(owners.size),
+                lowest=-due,
+                highest=nothing,
+                deadlines=Target(nothing, np.where(left == 1, self.comfort_cost[owners], 0.0)),
+                ends=(Target(-later, np.where(left > 1, price, 0.0)),),
+            ),
+        )
+
+    def stored(self, state: DeviceState) -> FloatArray:
+        """``(B, N)`` [kWh] what is due, below 0."""
+        return -state["due"]
+
+    def request(self, energy: FloatArray, interval: DeviceInterval) -> FloatArray:
+        """Requests ``(B, N)`` that ask for ``energy`` (B, N) [kWh]; what is recorded, for more than the rated power."""
+        recorded = self._recorded(interval, 0, np.ones(energy.shape, dtype=np.int64))
+        rated = np.where(self.owners, self.largest, 1.0)
+        asked = np.clip(2.0 * energy / rated - 1.0, -1.0, 1.0)
+        return np.where(np.minimum(energy, recorded) > rated + 0.5 / self.units_per_kwh, np.nan, asked)
 
     def key_figures(self, record: DeviceRecord) -> dict[str, float]:
         """Energy taken."""

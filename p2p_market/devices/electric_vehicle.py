@@ -24,11 +24,12 @@ from p2p_market.devices.base import (
     Limits,
     key,
 )
+from p2p_market.devices.linear import DeviceOutlook, LinearDevice
+from p2p_market.devices.vehicle_outlook import KIND, describe_vehicles, whole_units
 from p2p_market.devices.vehicle_trips import SlotChances, TripChances, draw_trips, log_moments
 from p2p_market.errors import ConfigError
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
-KIND = "electric_vehicle"
 _HOUR = Limits("h", high=23.0)
 _DEVIATION = Limits("h", high=24.0, above=True)
 
@@ -217,7 +218,7 @@ class ElectricVehicles:
         slots_per_day = round(24.0 / interval_hours)
         chances = tuple(design.trips(design_of == number, interval_hours) for number, design in enumerate(designs))
         for design, trips in zip(designs, chances, strict=True):
-            at_full_power = _whole(np.array(design.power_kw * interval_hours), units_per_kwh)
+            at_full_power = whole_units(np.array(design.power_kw * interval_hours), units_per_kwh)
             shortest = slots_per_day - trips.arrival.last + trips.departure.first
             most = float(at_full_power * shortest)
             if round(most * units_per_kwh) < round(trips.largest_need * units_per_kwh):
@@ -231,7 +232,7 @@ class ElectricVehicles:
         def column(name: str, of_nobody: float = 0.0) -> FloatArray:
             return np.array([*(getattr(design, name) for design in designs), of_nobody], dtype=np.float64)[design_of]
 
-        in_interval = _whole(column("power_kw") * interval_hours, units_per_kwh)
+        in_interval = whole_units(column("power_kw") * interval_hours, units_per_kwh)
         charge_efficiency = column("charge_efficiency", 1.0)
         return cls(
             owners=design_of >= 0,
@@ -300,16 +301,16 @@ class ElectricVehicles:
         """
         due, left = state["due"], state["left"]
         is_here = left > 0.0
-        on_arrival = _whole(np.minimum(due, self.largest_charge), self.units_per_kwh)
+        on_arrival = whole_units(np.minimum(due, self.largest_charge), self.units_per_kwh)
         steered = 0.5 * (request + 1.0) * (self.largest_charge + self.largest_discharge) - self.largest_discharge
         wanted = np.where(is_here, np.where(np.isnan(request), on_arrival, steered), 0.0)
         most_given = np.minimum(self.largest_discharge, (self.most_due - due) * self.round_trip_efficiency)
-        energy = _whole(np.clip(wanted, -np.maximum(most_given, 0.0), on_arrival), self.units_per_kwh)
+        energy = whole_units(np.clip(wanted, -np.maximum(most_given, 0.0), on_arrival), self.units_per_kwh)
         given = np.maximum(-energy, 0.0)
         due = due - np.maximum(energy, 0.0) + given / self.round_trip_efficiency
-        default = _whole(np.minimum(state["default_due"], self.largest_charge), self.units_per_kwh)
+        default = whole_units(np.minimum(state["default_due"], self.largest_charge), self.units_per_kwh)
         leaves = left == 1.0
-        missed = np.where(leaves, _whole(due, self.units_per_kwh), 0.0)
+        missed = np.where(leaves, whole_units(due, self.units_per_kwh), 0.0)
         return DeviceMove(
             state=self._next(due, state["default_due"] - default, left, interval),
             energy=energy,
@@ -334,6 +335,23 @@ class ElectricVehicles:
             due[comes], default_due[comes], left[comes] = need, need, draw["stay"][place][comes]
         return {"due": due, "default_due": default_due, "left": left}
 
+    def describe(self, state: DeviceState, outlook: DeviceOutlook) -> LinearDevice:
+        """Describe them over coming intervals, see `Plannable`; the store holds what is due, below 0.
+
+        Where the trips of the episode are not known, a vehicle is described until it leaves, which its owner knows.
+        """
+        return describe_vehicles(self, state, outlook)
+
+    def stored(self, state: DeviceState) -> FloatArray:
+        """``(B, N)`` [kWh] what is due, below 0."""
+        return -state["due"]
+
+    def request(self, energy: FloatArray, interval: DeviceInterval) -> FloatArray:  # noqa: ARG002 (power is always the same)
+        """Requests ``(B, N)`` that ask for ``energy`` (B, N) [kWh], > 0 charged, as far as the power goes."""
+        reach = self.largest_charge + self.largest_discharge
+        asked = 2.0 * (energy + self.largest_discharge) / np.where(reach > 0.0, reach, 1.0) - 1.0
+        return np.clip(asked, -1.0, 1.0)
+
     def key_figures(self, record: DeviceRecord) -> dict[str, float]:
         """Energy charged, given back and missed, and the share of departures at which nothing was missing."""
         taken, given = np.maximum(record.energy, 0.0), np.maximum(-record.energy, 0.0)
@@ -355,9 +373,3 @@ class ElectricVehicles:
         beyond = np.maximum(state["due"] - state["left"] * self.largest_charge, 0.0)
         later = np.maximum(state["due"] - beyond - state["default_due"], 0.0)
         return beyond * self.comfort_cost + later * price
-
-
-def _whole(energy: FloatArray, units_per_kwh: int) -> FloatArray:
-    """Energy [kWh] cut down to whole units, from which sums of them may be off by a trillionth."""
-    whole: FloatArray = np.trunc(energy * (units_per_kwh * (1.0 + 1e-12))) / units_per_kwh + 0.0
-    return whole

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from p2p_market.devices.base import Device, DeviceDraw, DeviceInterval, DeviceMove, DeviceState
+from p2p_market.devices.linear import DeviceOutlook, LinearDevice, Plannable
 from p2p_market.randomness import join_episodes
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
@@ -86,6 +87,14 @@ class Fleet:
         return {
             kind: {name: np.where(mask[:, None], fresh[kind][name], values) for name, values in state.items()}
             for kind, state in states.items()
+        }
+
+    def describe(self, states: FleetState, outlook: DeviceOutlook) -> dict[str, LinearDevice]:
+        """Describe those that can describe themselves to a plan, from the states ``(1, N)`` of one market."""
+        return {
+            kind: device.describe(states[kind], outlook)
+            for kind, device in self.devices.items()
+            if isinstance(device, Plannable)
         }
 
     def move(self, states: FleetState, requests: Requests, interval: DeviceInterval, ends: BoolArray) -> Dispatch:

@@ -18,6 +18,7 @@ from p2p_market.devices.base import (
     Owners,
     key,
 )
+from p2p_market.devices.linear import DeviceOutlook, LinearDevice
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
 
@@ -95,6 +96,31 @@ class PvCurtailment:
         return DeviceMove(
             state={"curtailed": energy}, energy=energy, default_energy=nothing, cut=wanted - energy, cost=nothing
         )
+
+    def describe(self, state: DeviceState, outlook: DeviceOutlook) -> LinearDevice:  # noqa: ARG002 (nothing is kept)
+        """Describe them over coming intervals, see `Plannable`: they take some of the PV, and keep nothing."""
+        owners = np.flatnonzero(self.owners)
+        pv = outlook.pv[:, owners]
+        nothing, free = np.zeros(pv.shape), np.zeros(owners.size)
+        return LinearDevice(
+            owners=owners,
+            most_taken=pv,
+            most_given=nothing,
+            take_cost=free,
+            give_cost=free,
+            fixed=nothing,
+            default=nothing,
+            units_per_kwh=self.units_per_kwh,
+        )
+
+    def stored(self, state: DeviceState) -> FloatArray:
+        """Nothing is kept: 0 ``(B, N)`` [kWh]."""
+        return np.zeros_like(state["curtailed"])
+
+    def request(self, energy: FloatArray, interval: DeviceInterval) -> FloatArray:
+        """Requests ``(B, N)`` that throw away ``energy`` (B, N) [kWh]."""
+        share = np.clip(energy / np.where(interval.pv > 0.0, interval.pv, 1.0), 0.0, 1.0)
+        return 2.0 * share - 1.0
 
     def key_figures(self, record: DeviceRecord) -> dict[str, float]:
         """Energy thrown away."""

@@ -1,19 +1,21 @@
-"""Storage rules that plan ahead by linear programming: for the street or each household, by foresight or forecast."""
+"""Rules that plan all devices ahead by linear programming: for street or household, by foresight or forecast."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from p2p_market.bounds.dispatch import energy_towards
 from p2p_market.bounds.dispatch_program import kinds_left_out
 from p2p_market.bounds.episode import Episode
-from p2p_market.bounds.storage_plan import StoragePlan, plan_storage
-from p2p_market.devices.battery import Batteries
+from p2p_market.bounds.street_plan import StreetPlan, plan_street
+from p2p_market.devices.fleet import Requests
+from p2p_market.devices.linear import LinearDevice, Plannable
 from p2p_market.errors import ConfigError, require_extra
+from p2p_market.scenario.outlook import ForecastOutlook, of_market, read_ahead
 from p2p_market.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -47,50 +49,61 @@ class Planner:
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    """A plan, when it begins, and the net load ``(T, N)`` [kWh] that it was made for."""
+    """A plan, when it begins, and the net load ``(T, N)`` [kWh] and the devices that it was made for."""
 
     first: int
     expected: FloatArray
-    plan: StoragePlan
+    devices: Mapping[str, LinearDevice]
+    plan: StreetPlan
 
-    def holds(self, elapsed: int, coming: FloatArray | None) -> bool:
+    def holds(self, elapsed: int, coming: FloatArray, devices: Mapping[str, LinearDevice]) -> bool:
         """Whether nothing else is expected now than when the plan was made: no other loads, and the same end."""
-        if coming is None:
-            return True
-        rest = self.expected[elapsed - self.first :]
-        return rest.shape == coming.shape and bool(np.allclose(rest, coming, rtol=0.0, atol=_SAME))
+        place = elapsed - self.first
+        rest = self.expected[place:]
+        return (
+            rest.shape == coming.shape
+            and bool(np.allclose(rest, coming, rtol=0.0, atol=_SAME))
+            and all(device.goes_on_as(self.devices[kind], place) for kind, device in devices.items())
+        )
 
 
 class Planning:
-    """Plans for the batteries of a street and keeps them, by market; the controller's, as all that changes is.
+    """Plans for the devices of a street and keeps them, by market; the controller's, as all that changes is.
 
     Parameters
     ----------
     name, planner
         The storage rule.
     scenario
-        The world: tariffs, meters, forecasts, network.
-    steered
-        ``(N,)`` households whose batteries it plans for; those of others it takes to be idle.
+        The world: tariffs, meters, forecasts, network, devices.
+    steered_by_choice
+        By kind of device the households ``(N,)`` that steer theirs themselves; those devices it takes to follow their
+        default schedule.
     network_fee
         [$/kWh] on energy that neighbours trade.
 
     Raises
     ------
     ConfigError
-        Without forecasts where they are needed, or on a street with devices that the program leaves out.
+        Without forecasts where they are needed, or on a street with devices that no program knows.
     MissingExtraError
         Without scipy.
     """
 
     def __init__(
-        self, name: str, planner: Planner, scenario: AuctionScenario, steered: BoolArray, network_fee: float
+        self,
+        name: str,
+        planner: Planner,
+        scenario: AuctionScenario,
+        steered_by_choice: Mapping[str, BoolArray],
+        network_fee: float,
     ) -> None:
-        others = kinds_left_out(scenario.fleet.devices, has_network=scenario.network is not None)
+        others = kinds_left_out(scenario.fleet.devices)
         if others:
             raise ConfigError(
-                f"population.storage: {name!r} plans for streets with batteries, and PV curtailment where there is no "
-                f"network, and this one has {', '.join(others)}; leave those out, or choose a rule that does not plan"
+                f"population.storage: {name!r} plans for all devices of a street, and those of the kind "
+                f"{', '.join(others)} do not describe themselves to a linear program (p2p_market.devices.Plannable); "
+                "leave those out, or choose a rule that does not plan"
             )
         if not planner.has_foresight and scenario.forecast is None:
             raise ConfigError(
@@ -100,10 +113,13 @@ class Planning:
         if find_spec("scipy") is None:
             raise require_extra("scipy", "bounds", f"the storage rule {name!r}")
         self._planner, self._scenario, self._network_fee = planner, scenario, network_fee
-        batteries = scenario.fleet.devices.get("battery")
-        self._batteries: Batteries | None = None
-        if isinstance(batteries, Batteries) and (batteries.owners & steered).any():
-            self._batteries = replace(batteries, capacity=np.where(steered, batteries.capacity, 0.0))
+        self._devices: dict[str, Plannable] = {}
+        self._steered: dict[str, BoolArray] = {}
+        for kind, device in scenario.fleet.devices.items():
+            assert isinstance(device, Plannable)  # noqa: S101 - checked above
+            self._devices[kind] = device
+            self._steered[kind] = device.owners & ~steered_by_choice[kind]
+        self._has_some = any(steered.any() for steered in self._steered.values())
         self._plans: list[_Kept | None] = []
 
     def reset(self, num_markets: int, mask: BoolArray | None = None) -> None:
@@ -114,8 +130,8 @@ class Planning:
         for market in np.flatnonzero(mask).tolist():
             self._plans[market] = None
 
-    def steer(self, state: MarketState, remaining: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Say what batteries should do in the coming interval, and what energy is worth to them.
+    def steer(self, state: MarketState, remaining: IntArray) -> tuple[Requests, FloatArray]:
+        """Say what devices should do in the coming interval, and what energy is worth to them.
 
         Parameters
         ----------
@@ -127,65 +143,90 @@ class Planning:
         Returns
         -------
         tuple
-            Energy ``(B, N)`` [kWh] to take, < 0 give. Worth ``(B, N)`` [$/kWh] of a kWh at the meter to a household
-            whose battery takes or gives it; nan elsewhere.
+            Requests ``(B, N)`` by kind of device, nan where it is not steered. Worth ``(B, N)`` [$/kWh] of a kWh at the
+            meter to a household whose devices take or give it; nan elsewhere.
         """
-        energy, worth = np.zeros_like(state.net_load), np.full_like(state.net_load, np.nan)
-        if self._batteries is None:
-            return energy, worth
-        stored = state.devices["battery"]["stored"]
-        expected = None if self._planner.has_foresight else self._forecast(state, int(remaining.max()))
-        for market in range(len(energy)):
-            elapsed, kept = int(state.elapsed[market]), self._plans[market]
-            coming = None if expected is None else expected[: int(remaining[market]), market]
-            if kept is None or not kept.holds(elapsed, coming):
-                if coming is None:
-                    coming = self._read_ahead(state, market, int(remaining[market]))
-                rows = state.row[market] + np.arange(len(coming))
-                kept = _Kept(elapsed, coming, self._plan(coming, rows, stored[market]))
-                self._plans[market] = kept
-            place = elapsed - kept.first
-            energy[market] = energy_towards(self._batteries, stored[market], kept.plan.stored[place + 1])
-            worth[market] = self._worth(kept.plan.energy(self._batteries)[place], kept.plan.value[place])
-        return energy, worth
+        worth = np.full_like(state.net_load, np.nan)
+        if not self._has_some:
+            return {}, worth
+        energy = {kind: np.full_like(state.net_load, np.nan) for kind in self._devices}
+        stored = {kind: device.stored(state.devices[kind]) for kind, device in self._devices.items()}
+        forecast = None
+        if not self._planner.has_foresight:
+            forecast = ForecastOutlook(self._scenario, state, int(remaining.max()))
+        for market in range(len(worth)):
+            kept = self._kept_or_new(state, market, int(remaining[market]), forecast)
+            place, moves = int(state.elapsed[market]) - kept.first, {}
+            for kind, plan in kept.plan.devices.items():
+                steered, planned = plan.device, plan.energy[place]
+                if steered.store is None:
+                    asked = steered.to_ask(planned)
+                else:
+                    now = stored[kind][market, steered.owners]
+                    asked = steered.energy_towards(place, now, plan.stored[place])
+                energy[kind][market, steered.owners] = asked
+                moves[kind] = planned, steered.worth(planned, plan.value[place])
+            worth[market] = _joint_worth(kept.plan, moves, worth.shape[1])
+        interval = self._scenario.describe_interval(self._scenario.meter(state))
+        requests = {}
+        for kind, device in self._devices.items():
+            asked = np.nan_to_num(energy[kind])
+            requests[kind] = np.where(np.isnan(energy[kind]), np.nan, device.request(asked, interval))
+        return requests, worth
 
-    def _plan(self, net_load: FloatArray, rows: IntArray, stored: FloatArray) -> StoragePlan:
-        assert self._batteries is not None  # noqa: S101 - asked of streets with batteries alone
+    def _kept_or_new(self, state: MarketState, market: int, remaining: int, forecast: ForecastOutlook | None) -> _Kept:
+        elapsed, kept = int(state.elapsed[market]), self._plans[market]
+        if forecast is None:
+            if kept is not None:
+                return kept
+            row, draws = int(state.row[market]), of_market(state.device_draws, market)
+            coming, outlook = read_ahead(
+                self._scenario, row, state.profile[market], remaining, elapsed=elapsed, draws=draws
+            )
+        else:
+            coming, outlook = forecast.of(market, remaining)
+        devices = self._scenario.fleet.describe(of_market(state.devices, market), outlook)
+        for kind, device in devices.items():
+            coming = coming + device.unsteered_load(self._steered[kind])
+        devices = {kind: device.of(self._steered[kind]) for kind, device in devices.items()}
+        if kept is None or not kept.holds(elapsed, coming, devices):
+            rows = state.row[market] + np.arange(len(coming))
+            kept = _Kept(elapsed, coming, devices, self._plan(coming, rows, devices))
+            self._plans[market] = kept
+        return kept
+
+    def _plan(self, net_load: FloatArray, rows: IntArray, devices: Mapping[str, LinearDevice]) -> StreetPlan:
         retail_price, feed_in_price, _, _ = self._scenario.read_tariffs(rows)
         episode = Episode(
             net_load=net_load,
             retail_price=retail_price,
             feed_in_price=feed_in_price,
-            batteries=self._batteries,
+            batteries=None,
             off_peak_price=self._scenario.fleet.off_peak_price,
             network_fee=self._network_fee,
             network=self._scenario.network,
-            start=np.clip(stored, 0.0, self._batteries.capacity),  # of rounding errors
+            others=devices,
         )
-        return plan_storage(episode, trade=self._planner.together)
+        return plan_street(episode, trade=self._planner.together)
 
-    def _read_ahead(self, state: MarketState, market: int, num_intervals: int) -> FloatArray:
-        """Net load ``(T, N)`` [kWh] that will be metered in a market."""
-        rows = state.row[market] + np.arange(num_intervals)
-        profile = np.broadcast_to(state.profile[market], (num_intervals, state.profile.shape[1]))
-        return self._scenario.read_meters(rows, profile)[2]
 
-    def _forecast(self, state: MarketState, longest: int) -> FloatArray:
-        """Net load ``(H + 1, B, N)`` [kWh], or of so many intervals as are left: the own reading, then forecasts."""
-        forecast, forecaster = self._scenario.forecast, self._scenario.scales.forecaster
-        assert forecast is not None and forecaster is not None  # noqa: S101, PT018 - checked when this was made
-        ahead = range(1, min(forecast.horizon + 1, longest))
-        return np.stack(
-            [state.net_load, *(forecaster.energy(state, 0, k) - forecaster.energy(state, 1, k) for k in ahead)]
-        )
+def _joint_worth(
+    plan: StreetPlan, moves: Mapping[str, tuple[FloatArray, FloatArray]], num_households: int
+) -> FloatArray:
+    """``(N,)`` [$/kWh] to households of the kWh that they would do without first, with all their devices.
 
-    def _worth(self, energy: FloatArray, value: FloatArray) -> FloatArray:
-        """``(N,)`` [$/kWh] at the meter, from the value of a stored kWh: losses and wear taken off, or put on."""
-        assert self._batteries is not None  # noqa: S101 - asked of streets with batteries alone
-        wear = self._batteries.wear_cost
-        to_take = value * self._batteries.charge_efficiency - wear
-        to_give = value / self._batteries.discharge_efficiency + wear
-        return np.where(energy > 0.0, to_take, np.where(energy < 0.0, to_give, np.nan))
+    Who takes energy on the whole gives up what is worth least to a device that takes some; who gives, what a device
+    that gives would rather keep.
+    """
+    total, least, most = np.zeros(num_households), np.full(num_households, np.inf), np.full(num_households, -np.inf)
+    for kind, (energy, worth) in moves.items():
+        owners = plan.devices[kind].device.owners
+        total[owners] += energy
+        known = ~np.isnan(worth)
+        least[owners] = np.where(known & (energy > 0.0), np.fmin(least[owners], worth), least[owners])
+        most[owners] = np.where(known & (energy < 0.0), np.fmax(most[owners], worth), most[owners])
+    worth = np.where(total > 0.0, least, np.where(total < 0.0, most, np.nan))
+    return np.where(np.isfinite(worth), worth, np.nan)
 
 
 PLANNERS = {

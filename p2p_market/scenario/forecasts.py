@@ -13,6 +13,7 @@ from p2p_market.types import FloatArray, IntArray
 if TYPE_CHECKING:
     from p2p_market.model import MarketState
 
+ReadLoad = Callable[[IntArray, IntArray], FloatArray]
 ReadMeters = Callable[[IntArray, IntArray], tuple[FloatArray, FloatArray, FloatArray]]
 
 
@@ -86,16 +87,25 @@ class Forecaster:
 
     def energy(self, state: MarketState, quantity: Literal[0, 1], ahead: int) -> FloatArray:
         """Forecast ``(B, N)`` [kWh] of demand (0) or PV (1) so many intervals after the coming one, 0 that itself."""
+        return self._forecast(lambda row: self._read_meters(row, state.profile)[quantity], state, quantity, ahead)
+
+    def controlled_load(self, read: ReadLoad, state: MarketState, ahead: int) -> FloatArray:
+        """Forecast ``(B, N)`` [kWh] of the controlled load that ``read`` knows; its error is that of demand."""
+        return self._forecast(lambda row: read(row, state.profile), state, 0, ahead)
+
+    def _forecast(
+        self, read: Callable[[IntArray], FloatArray], state: MarketState, quantity: Literal[0, 1], ahead: int
+    ) -> FloatArray:
         row, kind = state.row + ahead, self.rule.kind
         if kind in ("persistence", "rolling_mean"):
             days_back = -(-(ahead + self._unknown) // self._slots_per_day)
             known = row - days_back * self._slots_per_day
             days = 1 if kind == "persistence" else self.rule.days
-            total = self._read_meters(known, state.profile)[quantity]
+            total = read(known)
             for day in range(1, days):
-                total = total + self._read_meters(known - day * self._slots_per_day, state.profile)[quantity]
+                total = total + read(known - day * self._slots_per_day)
             return total / days
-        energy = self._read_meters(row, state.profile)[quantity]
+        energy = read(row)
         if state.forecast_error is None:
             return energy
         place = np.minimum(state.elapsed + ahead, state.forecast_error.shape[1] - 1)

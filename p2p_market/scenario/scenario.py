@@ -117,6 +117,8 @@ class AuctionScenario:
         Feeders and lines; ``None``: nothing limits what flows, and nothing is lost.
     homogeneous
         Whether all agents of the dict environment have the same spaces, or each those of what it has.
+    keeps_book
+        Whether the state keeps the last interval's book even if no learner sees it.
 
     Attributes
     ----------
@@ -143,6 +145,7 @@ class AuctionScenario:
         max_quote_ratio: float = 1.0,
         network: Network | None = None,
         homogeneous: bool = True,
+        keeps_book: bool = False,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
         check_roles(has_pv, int(street.is_prosumer.sum()))
@@ -153,12 +156,15 @@ class AuctionScenario:
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.forecast = forecast
         self.network = network
+        self.reference_power_kw = reference_power_kw
+        self.max_quote_ratio = max_quote_ratio
         self.observer = Observer(
             observation,
             self.fleet.devices,
             0 if forecast is None else forecast.horizon,
             has_network=network is not None,
         )
+        self.keeps_book = keeps_book or self.observer.reads_book
         street_map = ACTION_MAPS[action].on_street(self.fleet.devices)
         self.action_map: ActionMap = street_map.with_levels(action, action_levels).with_quotes(action, max_quote_ratio)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]
@@ -367,6 +373,20 @@ class AuctionScenario:
             return energy / self._units_per_kwh
 
         return replace(interval, recorded_load=recorded)
+
+    def read_controlled_load(self, row: IntArray, profile: IntArray) -> FloatArray:
+        """Controlled load ``(K, N)`` [kWh] recorded in rows ``row`` (K,), 0 past the end; where that is a device."""
+        table = self._recorded
+        assert table is not None  # noqa: S101 - asked on such streets alone
+        last = len(table) - 1
+        first, end = np.minimum(row, last)[:, None], np.minimum(row + 1, last)[:, None]
+        energy: FloatArray = table[end, profile] - table[first, profile]
+        return energy / self._units_per_kwh
+
+    @property
+    def has_controlled_load(self) -> bool:
+        """Whether controlled loads are devices, so that their record is known apart."""
+        return self._recorded is not None
 
     def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""

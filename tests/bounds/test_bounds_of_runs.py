@@ -196,7 +196,7 @@ def test_a_run_that_is_too_large_for_its_bounds_ends_before_it_starts() -> None:
 def test_other_devices_have_no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     controller = build_controller(load_config(overrides=SMALL))
     monkeypatch.setattr(controller.model.scenario.fleet, "devices", {"kettle": object()})
-    with pytest.raises(ConfigError, match=r"run.bounds: the street has devices of the kind kettle, and bounds"):
+    with pytest.raises(ConfigError, match=r"run.bounds: the street has devices of the kind kettle, which do not"):
         check_bounds(controller, 48)
 
 

@@ -9,7 +9,7 @@ import pytest
 from streets import homes, street_env, street_vector_env
 
 from p2p_market.bounds import Episode
-from p2p_market.bounds.storage_plan import plan_storage
+from p2p_market.bounds.street_plan import plan_street
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
 from p2p_market.controller import AuctionController
@@ -103,7 +103,7 @@ def test_the_value_of_a_stored_kwh_is_what_one_more_saves() -> None:
     retail = np.repeat(np.where(np.arange(hours) > 15, 0.5, 0.2)[:, None], 3, axis=1)
     batteries = Batteries.of_designs(designs, np.array([0, 0, -1]), 1.0, 1000)
     episode = Episode(rng.normal(0.5, 1.0, (hours, 3)), retail, 0.2 * retail, batteries, np.full(3, 0.2))
-    plan = plan_storage(episode, trade=True)
+    plan = plan_street(episode, trade=True)
     more = Episode(
         episode.net_load,
         retail,
@@ -112,10 +112,11 @@ def test_the_value_of_a_stored_kwh_is_what_one_more_saves() -> None:
         np.full(3, 0.2),
         start=batteries.initial + np.array([0.01, 0.0, 0.0]),
     )
-    saved = (plan.objective - plan_storage(more, trade=True).objective) / 0.01
+    saved = (plan.objective - plan_street(more, trade=True).objective) / 0.01
     # what is stored before the first interval loses by it what self-discharge takes
-    assert plan.value[0, 0] * batteries.retention[0] == pytest.approx(saved, rel=1e-6)
-    assert (plan.value[:, 2] == 0.0).all()
+    of_batteries = plan.devices["battery"]
+    np.testing.assert_array_equal(of_batteries.device.owners, [0, 1])
+    assert of_batteries.value[0, 0] * batteries.retention[0] == pytest.approx(saved, rel=1e-6)
 
 
 def test_bids_say_what_the_plan_says_within_the_own_tariff() -> None:
@@ -212,18 +213,6 @@ def test_planners_are_neighbours_in_either_environment() -> None:
         (
             {"population.storage": "mpc"},
             r"population.storage: 'mpc' plans over forecasts, and there are none; set scenario.forecast",
-        ),
-        (
-            {"population.storage": "optimal", "devices": {**BATTERY, "electric_vehicle": {"owners": "all"}}},
-            r"'optimal' plans for streets with batteries, and PV curtailment.*this one has electric_vehicle; leave",
-        ),
-        (
-            {
-                "population.storage": "mpc",
-                "devices": {**BATTERY, "pv_curtailment": {}},
-                "network": {"feeders": 1, "export_limit_kw": 1.0},
-            },
-            r"PV curtailment where there is no network, and this one has pv_curtailment",
         ),
         (
             {"population.storage": "idle", "run.policy": "marginal_value"},

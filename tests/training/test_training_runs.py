@@ -224,6 +224,7 @@ def test_the_value_of_an_episode_stops_at_its_end_unless_told_otherwise(ends: bo
         ),
         ({"population.learners": 0}, "nobody learns on this street"),
         ({"train.overrides": {"seed": 1}}, "overrides change a task, and train.task is null"),
+        ({"train.task": "street10-v0"}, r"describes one too \(data, street, devices, scenario\).* as train.overrides"),
         ({"train.hidden": []}, "hidden"),
         ({"train.agent_steps": 0}, "agent_steps"),
         ({"train.gamma": 1.5}, "gamma"),
