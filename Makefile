@@ -8,10 +8,10 @@ install: ## everything that a contributor needs, on the code as it stands here
 	$(PYTHON) -m pip install -e '.[dev]'
 
 test: ## the quick test suite
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 test-all: ## every test, the slow ones too
-	$(PYTHON) -m pytest -m "slow or not slow"
+	$(PYTHON) -m pytest -n auto -m "slow or not slow"
 
 lint: ## style and common mistakes
 	ruff check .

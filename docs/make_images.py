@@ -1,7 +1,9 @@
-"""Draw the pictures of the documents anew: ``python docs/make_images.py`` (extras ``viz`` and ``power-flow``)."""
+"""Draw the pictures of the documents anew: ``python docs/make_images.py`` (extra ``test``, and Chromium)."""
 
 from __future__ import annotations
 
+import io
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from p2p_market.analysis.zero_intelligence import GODE_SUNDER_1993, call_once, s
 from p2p_market.build import build_controller
 from p2p_market.config_loading import load_config
 from p2p_market.data.atomic import atomic_path
+from p2p_market.replay.recorded import RecordedRun
+from p2p_market.replay.server import ReplayServer
+from p2p_market.report import write_report
 from p2p_market.view.figures import write_figures
 from p2p_market.view.style import BUY, INK, MUTED, SELL, SUN, TRADED, house_style
 from p2p_market.view.view import AuctionView
@@ -24,6 +29,7 @@ STORAGE_STREET = ROOT / "configs" / "storage_street.yaml"
 POWER_FLOW = ROOT / "configs" / "power_flow.yaml"
 DAY = np.datetime64("2013-01-14")
 INTERVALS = 24  # to noon
+REPLAY = "t=35&household=8"  # half past five in the afternoon, and who sells most then
 
 
 def draw_market(path: Path) -> None:
@@ -83,10 +89,45 @@ def draw_zero_intelligence(path: Path) -> None:
             figure.savefig(temporary, format="png", dpi=110, metadata={"Software": "p2p_market"})
 
 
+def draw_replay(path: Path) -> None:
+    """Take a picture of the replay page as a browser shows it: Chromium, by Playwright."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (needed for this picture alone)
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    overrides = {"run.trades": True, "run.figures": False, "run.bounds": False}
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, atomic_path(path) as temporary:
+        p2p_market.run(STORAGE_STREET, output=f"{folder}/run", overrides=overrides)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1130}, reduced_motion="reduce")
+        with ReplayServer(RecordedRun(f"{folder}/run")) as server:
+            page.goto(f"{server.address}#{REPLAY}")
+            page.wait_for_selector("#day svg")
+            temporary.write_bytes(page.screenshot())
+        browser.close()
+
+
+def draw_report(path: Path) -> None:
+    """Take a picture of the upper part of a report as a browser shows it: Chromium, by Playwright."""
+    from PIL import Image  # noqa: PLC0415 (comes with matplotlib)
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (needed for pages alone)
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, atomic_path(path) as temporary:
+        p2p_market.run(STORAGE_STREET, output=f"{folder}/run", overrides={"run.figures": False})
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1720}, reduced_motion="reduce")
+        page.goto(write_report(f"{folder}/run", figures=False).as_uri())
+        shot = Image.open(io.BytesIO(page.screenshot()))
+        shot.quantize(128).save(temporary, format="png", optimize=True)  # half the size, and no difference to see
+        browser.close()
+
+
 if __name__ == "__main__":
     draw_market(IMAGES / "market.png")
     draw_figure_of_run(IMAGES / "savings.png", QUICKSTART, "savings_by_household.png")
     draw_figure_of_run(IMAGES / "battery_day.png", STORAGE_STREET, "battery_day.png")
     draw_figure_of_run(IMAGES / "voltage_and_loading.png", POWER_FLOW, "voltage_and_loading.png")
+    draw_replay(IMAGES / "replay.png")
+    draw_report(IMAGES / "report.png")
     draw_zero_intelligence(IMAGES / "zero_intelligence.png")
     draw_examples()

@@ -31,6 +31,7 @@ from p2p_market.config_values import (
     Pool,
     PotentialName,
     RewardName,
+    ScriptedPolicyName,
     Share,
     StorageRuleName,
 )
@@ -196,12 +197,13 @@ class PopulationSection(Section):
         "all", description="how many households learn, drawn by the seed, or a list of their names"
     )
     scripted: PolicyName | dict[PolicyName, float] = Field(
-        "truthful", description="policy of the others, or a mix {policy: share}"
+        "truthful",
+        description="policy of the others, or a mix {policy: share}; a learned policy by its file, e.g. runs/NAME/best",
     )
     storage: StorageRuleName = Field(
         "idle", description="what batteries do that no learner steers; rules that plan steer all devices"
     )
-    options: dict[PolicyName, dict[str, Any]] = Field(
+    options: dict[ScriptedPolicyName, dict[str, Any]] = Field(
         default_factory=dict,
         description="options of policies, by policy, e.g. {linear: {slope: 0.2}}; they hold for run.policy too",
     )
@@ -219,7 +221,8 @@ class RunSection(Section):
     days: int | None = Field(7, ge=1, description="length in days; null: to the end of the data")
     start: Moment | None = Field(None, description="local time to start at; null: the data's first")
     policy: PolicyName | dict[PolicyName, float] = Field(
-        "truthful", description="policy, or mix {policy: share}, that the learners follow while nobody learns"
+        "truthful",
+        description="policy, or mix {policy: share}, that learners follow while nobody learns; learned ones too",
     )
     num_markets: int = Field(1, ge=1, description="streets side by side, each drawn anew")
     trades: bool = Field(False, description="write every pair of buyer and seller too")

@@ -190,6 +190,8 @@ def put_value(values: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     for section in sections:
         below = values.setdefault(section, {})
+        if isinstance(below, list | tuple) and len(below) == 1 and isinstance(below[0], dict):
+            below = values[section] = dict(below[0])  # the only design of a kind of device
         if not isinstance(below, dict):
             raise ConfigError(f"{key}: {section!r} holds {below!r}, which has no keys below it")
         values = below
@@ -222,6 +224,7 @@ def _is_free_mapping(key: str) -> bool:
         "population.options",
         "run.policy",
         "data.options",
+        "devices",
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from p2p_market.config_base import registered
+from p2p_market.config_base import PathText, registered
 from p2p_market.data.calendar import to_minute
 from p2p_market.data.selection import expand_pool
 from p2p_market.errors import DataError
+from p2p_market.learned import is_policy_path, load_policy
 
 
 def _local_time(value: Any) -> dt.date | dt.datetime:
@@ -45,8 +47,17 @@ def _number_as_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
+def _registered_or_learned(name: str) -> str:
+    """Check the name of a policy, or the path of a learned one, which is read now."""
+    if name not in importlib.import_module("p2p_market.policies").POLICIES and is_policy_path(name):
+        load_policy(name)
+        return name
+    return registered("p2p_market.policies", "POLICIES")(name)
+
+
 MechanismName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.auction.mechanisms", "MECHANISMS"))]
-PolicyName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies", "POLICIES"))]
+ScriptedPolicyName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies", "POLICIES"))]
+PolicyName: TypeAlias = Annotated[PathText, AfterValidator(_registered_or_learned)]
 StorageRuleName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.policies.storage", "STORAGE_RULES"))]
 RewardName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.rewards", "REWARDS"))]
 PotentialName: TypeAlias = Annotated[str, AfterValidator(registered("p2p_market.shaping", "POTENTIALS"))]

@@ -13,6 +13,8 @@ from p2p_market.checks import as_numbers, whole_number
 from p2p_market.devices.battery import Batteries
 from p2p_market.devices.fleet import Requests
 from p2p_market.errors import ActionError, EpisodeError
+from p2p_market.learned import LearnedPolicy
+from p2p_market.learned_players import LearnedPlayers
 from p2p_market.model import AuctionModel, MarketState, Transition
 from p2p_market.participant import Participant
 from p2p_market.policies import Followers, Policy
@@ -34,6 +36,7 @@ class Population:
 
     learners: IntArray  # (L,) slots of the learners, ascending
     scripted: tuple[tuple[Policy, IntArray], ...] = ()  # a policy and the slots that follow it
+    learned: tuple[tuple[LearnedPolicy, IntArray], ...] = ()  # the same, of policies that have been learned
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +108,7 @@ class AuctionController:
         self._streams = MarketStreams(None, num_markets)
         self._lots: UniformBlocks | None = None
         self.followers = Followers(population.scripted, model.operator.rules, num_markets, num_households)
+        self.players = LearnedPlayers(population.learned, model.scenario, self.names, model.operator.rules.rounds)
         self._state: MarketState | None = None
         self.transition: Transition | None = None
         self._ends: BoolArray = np.zeros(num_markets, dtype=bool)
@@ -238,7 +242,11 @@ class AuctionController:
         lots = self._draw_lots(state)
         ends = state.elapsed + 1 >= self._episode_length
         wanted, planned_worth = self._steer_storage(state)
-        acting, dispatch = self.model.move_devices(state, self._all_requests(wanted, requests), ends)
+        chosen = self.players.choose(state)
+        if chosen is not None:
+            learned = chosen.bids if learned is None else LearnedBids.together([learned, chosen.bids])
+        requests = self._all_requests(wanted, requests, {} if chosen is None else chosen.requests)
+        acting, dispatch = self.model.move_devices(state, requests, ends)
         bids = self.followers.bid(acting, planned_worth)
         next_state, transition = self.model.run_auction(acting, learned, bids, lots, dispatch)
         self._state, self.transition, self._ends = next_state, transition, ends
@@ -307,9 +315,11 @@ class AuctionController:
         energy = self.storage_rule(StateStorageView.of(state, self.model.scenario, batteries))
         return {"battery": batteries.request(energy)}, None
 
-    def _all_requests(self, of_rule: Requests, learned: Requests) -> Requests:
-        """What is asked of the devices, by kind ``(B, N)``: what learners choose, and the storage rule elsewhere."""
+    def _all_requests(self, of_rule: Requests, learned: Requests, of_players: Requests) -> Requests:
+        """What is asked of the devices, by kind ``(B, N)``: what who has learned chooses, else the rule."""
         requests = dict(of_rule)
+        for kind, values in of_players.items():
+            requests[kind] = np.where(np.isnan(values), requests.get(kind, values), values)
         if self._learner_index is None:
             return {**requests, **learned}
         for kind, values in learned.items():
@@ -354,7 +364,7 @@ class AuctionController:
                 f"action of {name!r} in market {market}, component {component} ({action_map.components[component]}), "
                 f"is {choices[market, learner, component]:g}; expected a whole number from 0 to {last[component]}"
             )
-        return choices * (2.0 / last) - 1.0
+        return action_map.from_choices(choices)
 
     def _draw_lots(self, state: MarketState) -> FloatArray | None:
         if not self.operator.rules.draws_lots:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from p2p_market._version import __version__
 from p2p_market.errors import ActionError, ConfigError
+from p2p_market.scenario.features import FEATURES
 from p2p_market.types import AnyArray, Float32Array, IntArray
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ class LearnedPolicy:
         See `Head`.
     about
         Where it comes from: algorithm, task, steps and the like; for people.
+    reference_power_kw, max_quote_ratio
+        What numbers in observations and actions are multiples of, as ``scenario`` and ``market`` of a configuration
+        have them.
     """
 
     networks: Mapping[str, Network]
@@ -72,6 +77,8 @@ class LearnedPolicy:
     levels: tuple[int, ...] | None
     head: Head
     about: Mapping[str, Any] = field(default_factory=dict)
+    reference_power_kw: float = 10.0
+    max_quote_ratio: float = 1.0
 
     def __call__(self, observations: Float32Array) -> AnyArray:
         """Actions without exploration: ``(B, N, A)``, or choices ``(B, N)``, from observations ``(B, N, F)``.
@@ -87,7 +94,7 @@ class LearnedPolicy:
             raise ActionError(f"observations have shape {seen.shape}; this policy was learned for (B, *{expected})")
         outputs = len(self.components) if self.levels is None else sum(self.levels)
         values = np.empty((*seen.shape[:2], outputs), dtype=np.float32)
-        for group, places in self._places.items():
+        for group, places in self.places.items():
             values[:, places] = self.networks[group](seen[:, places])
         return self._act(values)
 
@@ -101,14 +108,74 @@ class LearnedPolicy:
         return np.tanh(5.0 * np.tanh(values / 5.0) if self.head == "soft_tanh" else values)
 
     @property
-    def _places(self) -> dict[str, IntArray]:
+    def places(self) -> dict[str, IntArray]:
+        """Places of the agents of each group."""
         return {
             group: np.array([self.agents.index(name) for name in members]) for group, members in self.groups.items()
         }
 
     @property
+    def shares_one_network(self) -> bool:
+        """Whether all agents follow the same network."""
+        return len(self.groups) == 1
+
+    @property
+    def reads_book(self) -> bool:
+        """Whether it sees the last interval's order book."""
+        return any(name in FEATURES and FEATURES[name].reads_book for name in self.features)
+
+    @property
     def __name__(self) -> str:
         return str(self.about.get("name", "learned"))
+
+    def group_of(self, name: str, role: str) -> str:
+        """The group whose network a household of any street follows.
+
+        Where there is one network, all do; otherwise the agent of the same name decides, then the role, then what its
+        name begins with.
+
+        Parameters
+        ----------
+        name
+            Of the household, such as ``"household_3"``.
+        role
+            ``"prosumer"`` or ``"consumer"``.
+
+        Raises
+        ------
+        ConfigError
+            For a household that is none of the policy's groups.
+        """
+        if len(self.groups) == 1:
+            return next(iter(self.groups))
+        for group, members in self.groups.items():
+            if name in members:
+                return group
+        for group in (role, name.rsplit("_", 1)[0]):
+            if group in self.groups:
+                return group
+        raise ConfigError(
+            f"the learned policy {self.__name__!r} has a network for each of {_shortly(tuple(self.groups))}, and "
+            f"{name!r}, a {role}, is none of them; let others follow it (population.learners, street.agent_names)"
+        )
+
+    def played_by(self, names: Sequence[str], roles: Sequence[str]) -> LearnedPolicy:
+        """The same networks for the households of another street, see `group_of`.
+
+        Parameters
+        ----------
+        names, roles
+            Of the households, in the order of the arrays.
+        """
+        groups: dict[str, list[str]] = {}
+        for name, role in zip(names, roles, strict=True):
+            groups.setdefault(self.group_of(name, role), []).append(name)
+        return replace(
+            self,
+            networks={group: self.networks[group] for group in groups},
+            groups={group: tuple(members) for group, members in groups.items()},
+            agents=tuple(names),
+        )
 
     def check(self, controller: AuctionController) -> None:
         """Raise unless a street's learners see and do what this policy was learned for.
@@ -125,6 +192,8 @@ class LearnedPolicy:
             ("action components", self.components, scenario.action_map.components),
             ("choices", self.levels, scenario.action_map.levels),
             ("agents", self.agents, names),
+            ("reference power [kW]", (self.reference_power_kw,), (scenario.reference_power_kw,)),
+            ("largest quotes", (self.max_quote_ratio,), (scenario.max_quote_ratio,)),
         ):
             if mine != there:
                 raise ConfigError(
@@ -145,6 +214,8 @@ class LearnedPolicy:
             "levels": self.levels,
             "head": self.head,
             "about": dict(self.about),
+            "reference_power_kw": self.reference_power_kw,
+            "max_quote_ratio": self.max_quote_ratio,
         }
         arrays: dict[str, AnyArray] = {"meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)}
         for group, network in self.networks.items():
@@ -164,16 +235,14 @@ def load_policy(path: str | Path) -> LearnedPolicy:
     Parameters
     ----------
     path
-        The file, or the folder of a training run, whose best policy it is then.
+        The file, with or without its ending ``.npz``, or the folder of a training run, whose best policy it is then.
 
     Raises
     ------
     ConfigError
         For a file that is missing, is no policy, or is broken, or one of another format.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / "best.npz"
+    file = policy_file(path)
     if not file.is_file():
         raise ConfigError(f"{path}: no learned policy is there; expected a file that training wrote, such as best.npz")
     try:
@@ -184,11 +253,30 @@ def load_policy(path: str | Path) -> LearnedPolicy:
                     f"{file}: a learned policy of format {meta.get('format')}, written by p2p_market "
                     f"{meta.get('version')}; this version reads format {FORMAT}"
                 )
-            networks = {group: _network(arrays, group) for group in meta["groups"]}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            policy = _read(meta, arrays)
+    except ConfigError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{file} is not a learned policy, or is broken: {error}") from error
-    return LearnedPolicy(
-        networks=networks,
+    return policy
+
+
+def policy_file(path: str | Path) -> Path:
+    """The file that is meant by a path, see `load_policy`; it may not exist."""
+    file = Path(path)
+    if file.is_dir():
+        return file / "best.npz"
+    return file if file.exists() or file.suffix == ".npz" else file.with_name(file.name + ".npz")
+
+
+def is_policy_path(text: str) -> bool:
+    """Whether a text in the place of a policy's name is the path of a learned one."""
+    return text.endswith(".npz") or "/" in text or os.sep in text or Path(text).exists()
+
+
+def _read(meta: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> LearnedPolicy:
+    policy = LearnedPolicy(
+        networks={group: _network(arrays, group) for group in meta["groups"]},
         groups={group: tuple(members) for group, members in meta["groups"].items()},
         agents=tuple(meta["agents"]),
         features=tuple(meta["features"]),
@@ -196,7 +284,25 @@ def load_policy(path: str | Path) -> LearnedPolicy:
         levels=None if meta["levels"] is None else tuple(meta["levels"]),
         head=meta["head"],
         about=meta["about"],
+        reference_power_kw=meta.get("reference_power_kw", 10.0),
+        max_quote_ratio=meta.get("max_quote_ratio", 1.0),
     )
+    if policy.head not in get_args(Head):
+        raise ValueError(f"its head is {policy.head!r}; expected one of {', '.join(get_args(Head))}")
+    if sorted(name for members in policy.groups.values() for name in members) != sorted(policy.agents):
+        raise ValueError("its groups are not its agents, each once")
+    outputs = len(policy.components) if policy.levels is None else sum(policy.levels)
+    for group, network in policy.networks.items():
+        sizes = [len(policy.features), *(len(bias) for bias in network.biases)]
+        shapes = [weight.shape for weight in network.weights]
+        if not shapes or shapes != list(itertools.pairwise(sizes)) or sizes[-1] != outputs:
+            raise ValueError(
+                f"the network of {group!r} has layers {shapes}; expected {len(policy.features)} features in and "
+                f"{outputs} numbers out"
+            )
+        if not all(np.isfinite(values).all() for values in (*network.weights, *network.biases)):
+            raise ValueError(f"the network of {group!r} has weights that are not numbers")
+    return policy
 
 
 def _network(arrays: Mapping[str, AnyArray], group: str) -> Network:

@@ -137,7 +137,7 @@ class AuctionModel:
             num_markets = len(draw.row)
             nothing = np.zeros(num_markets)
             elapsed = np.zeros(num_markets, dtype=np.int64)
-            book = empty_book(num_markets) if self.scenario.observer.reads_book else None
+            book = empty_book(num_markets) if self.scenario.keeps_book else None
             fresh = self._read(
                 draw.row, elapsed, draw.profile, nothing, nothing, nothing, {}, draw.devices, book, draw.forecast_error
             )
@@ -263,7 +263,7 @@ class AuctionModel:
         position = _position_in_band(price, state.price_low, state.price_high, has_price)
         devices = state.devices if dispatch is None else dispatch.states
         book = None
-        if self.scenario.observer.reads_book:  # a pool asks for no limit prices, so its book stays empty
+        if self.scenario.keeps_book:  # a pool asks for no limit prices, so its book stays empty
             is_pool = operator.rules.is_pool
             book = empty_book(len(state.row)) if is_pool else published_book(orders, state.price_low, state.price_high)
         following = self._read(

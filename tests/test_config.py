@@ -466,3 +466,16 @@ def test_shipped_configurations_run_for_a_day(path: Path, tmp_path: Path) -> Non
     results = p2p_market.run(path, overrides=overrides)
     assert results.intervals.height == 48
     assert (results.kpis["traded_kwh"] > 0.0) == (path.stem != "grid_only")
+
+
+def test_overrides_reach_into_the_only_design_of_a_device() -> None:
+    config = load_config({"devices": {"battery": {"capacity_kwh": 10.0}}}, {"devices.battery.power_kw": 3.0})
+    assert config.devices == {"battery": ({"capacity_kwh": 10.0, "power_kw": 3.0},)}
+    again = load_config(config, {"devices.battery.capacity_kwh": 7.0, "devices.pv_curtailment.share": 0.5})
+    assert again.devices["battery"] == ({"capacity_kwh": 7.0, "power_kw": 3.0},)
+    assert again.devices["pv_curtailment"] == ({"share": 0.5},)
+    with pytest.raises(ConfigError, match=r"battery: capacity_kwh is -1\.0; expected a number"):
+        load_config(config, {"devices.battery.capacity_kwh": -1.0})
+    two = {"devices": {"battery": [{"share": 0.5}, {"share": 0.5}]}}
+    with pytest.raises(ConfigError, match=r"devices.battery.power_kw: 'battery' holds \[.*which has no keys below it"):
+        load_config(two, {"devices.battery.power_kw": 3.0})

@@ -40,6 +40,21 @@ class LearnedBids:
         position = (1.0 - weight) * self.position + weight * self.closing
         return LearnedBids(position, self.share, self.households)
 
+    @classmethod
+    def together(cls, bids: Sequence[LearnedBids]) -> LearnedBids:
+        """Join the bids of different households, each of which says whose they are."""
+        if len(bids) == 1:
+            return bids[0]
+        closing = None
+        if any(part.closing is not None for part in bids):
+            closing = np.concatenate([part.position if part.closing is None else part.closing for part in bids], axis=1)
+        return cls(
+            np.concatenate([part.position for part in bids], axis=1),
+            np.concatenate([part.share for part in bids], axis=1),
+            np.concatenate([part.households for part in bids if part.households is not None]),
+            closing,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class ScriptedBids:

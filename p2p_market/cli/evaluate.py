@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from p2p_market.cli.options import Assignments, read_overrides
-from p2p_market.learned import load_policy
+from p2p_market.learned import is_policy_path, load_policy
 from p2p_market.policies import POLICIES
 from p2p_market.tasks import find_task
 
@@ -58,7 +58,7 @@ def evaluate(
         Values to change, e.g. --set market.mechanism=pay_as_bid; results are then not those of the task.
     """
     chosen = find_task(task)
-    player = policy if policy in POLICIES or not _is_path(policy) else load_policy(policy)
+    player = policy if policy in POLICIES or not is_policy_path(policy) else load_policy(policy)
     if isinstance(player, str):
         _ = POLICIES[player]  # a wrong name is told before data is made
 
@@ -86,10 +86,6 @@ def evaluate(
     if chosen.judged_by == "value_captured" and results.bounds is None:
         hint = "the share of what could be saved needs: pip install 'p2p-market[bounds]'"
         console.print(hint, markup=False, soft_wrap=True)
-
-
-def _is_path(policy: str) -> bool:
-    return policy.endswith(".npz") or "/" in policy or Path(policy).exists()
 
 
 def table_of(results: EvaluationResults) -> Table:

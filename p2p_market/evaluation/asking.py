@@ -10,6 +10,7 @@ import numpy as np
 
 from p2p_market.checks import as_numbers
 from p2p_market.errors import ActionError, ConfigError, is_number, suggest
+from p2p_market.learned import LearnedPolicy
 from p2p_market.types import AnyArray, Float32Array
 
 BatchPolicy: TypeAlias = Callable[[Float32Array, Mapping[str, Any]], AnyArray]
@@ -18,17 +19,17 @@ BatchPolicy: TypeAlias = Callable[[Float32Array, Mapping[str, Any]], AnyArray]
 PolicyLike: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]
 
 
-def is_scripted(policy: PolicyLike) -> bool:
-    """Whether a policy is the name of a scripted one, or a mix ``{name: share}``."""
+def is_followed(policy: PolicyLike) -> bool:
+    """Whether a policy is one that households follow: a name, a path, a learned policy, or a mix ``{name: share}``."""
     if isinstance(policy, Mapping):
         return bool(policy) and all(is_number(share) for share in policy.values())
-    return isinstance(policy, str)
+    return isinstance(policy, str | LearnedPolicy)
 
 
 def name_of(policy: PolicyLike, storage: str | None = None) -> str:
     """What a policy, and the storage rule that goes with it, is called when nobody says it."""
-    if is_scripted(policy):
-        name = policy if isinstance(policy, str) else "mix"
+    if is_followed(policy):
+        name = "mix" if isinstance(policy, Mapping) else policy if isinstance(policy, str) else policy.__name__
         return name if storage is None else f"{name} + {storage}"
     return "agents" if isinstance(policy, Mapping) else str(getattr(policy, "__name__", type(policy).__name__))
 

@@ -44,7 +44,8 @@ def evaluate(
     Parameters
     ----------
     policy
-        The name of a scripted policy, or a mix ``{name: share}``; or a callable on a batch, from observations
+        The name of a scripted policy, a `LearnedPolicy` or the path of one, which sees the features that it was trained
+        with, or a mix ``{name: share}``; or a callable on a batch, from observations
         ``(B, N, F)`` to actions ``(B, N, A)``, which also gets the environment's infos if its second parameter is
         called ``infos`` or ``info``; or a callable for every agent, by name, from its observation ``(F,)`` to its
         action. What has a method ``reset`` is reset first. ``None`` plays the references alone.

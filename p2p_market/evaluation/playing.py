@@ -12,8 +12,9 @@ from p2p_market.config import Config
 from p2p_market.config_loading import load_config
 from p2p_market.controller import AuctionController
 from p2p_market.errors import ActionError, ConfigError
-from p2p_market.evaluation.asking import PolicyLike, as_batch_policy, is_scripted
+from p2p_market.evaluation.asking import PolicyLike, as_batch_policy, is_followed
 from p2p_market.experiment import make_recorder
+from p2p_market.learned import LearnedPolicy
 from p2p_market.recorder import Recorder
 from p2p_market.types import AnyArray, FloatArray
 from p2p_market.vector_env import AuctionVectorEnv
@@ -49,11 +50,15 @@ def play(
         For actions of another shape or that are not numbers; the message says whose, and in which interval.
     """
     if storage is not None:
+        if isinstance(policy, LearnedPolicy) and "battery power" in policy.components:
+            raise ConfigError(
+                f"storage is {storage!r}, and the learned policy {name!r} steers its batteries itself; leave it out"
+            )
         config = load_config(config, {"population.storage": storage})
-    if is_scripted(policy):
+    if is_followed(policy):
         controller = build_controller(config, num_markets=episodes, learners_follow=policy)  # type: ignore[arg-type]
         controller.reset(seed)
-        step = _steps_of_scripts(controller)
+        step = _steps_of_followers(controller)
     else:
         if storage is not None:
             raise ConfigError(
@@ -75,7 +80,7 @@ def play(
     return Played(controller, recorder, start, reward)
 
 
-def _steps_of_scripts(controller: AuctionController) -> Callable[[int], None]:
+def _steps_of_followers(controller: AuctionController) -> Callable[[int], None]:
     def step(number: int) -> None:  # noqa: ARG001 (all alike)
         controller.run_auction(None)
 
@@ -86,9 +91,6 @@ def _steps_of(
     env: AuctionVectorEnv, policy: PolicyLike, *, name: str, per_agent: bool, seed: int
 ) -> Callable[[int], None]:
     ask = as_batch_policy(policy, env.agents, env.single_action_space.shape or (), per_agent=per_agent)
-    check = getattr(policy, "check", None)
-    if callable(check):
-        check(env.controller)  # a learned policy knows what it was learned for
     forget = getattr(policy, "reset", None)
     if callable(forget):
         forget()

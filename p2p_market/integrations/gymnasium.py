@@ -28,7 +28,8 @@ class HouseholdEnv(gymnasium.Env[Float32Array, AnyArray]):
     Parameters
     ----------
     config
-        As for `p2p_market.parallel_env`; ``population.scripted`` and ``population.storage`` say what the others do.
+        As for `p2p_market.parallel_env`; ``population.scripted``, which may be a learned policy, and
+        ``population.storage`` say what the others do.
     household
         Name of the household that learns, such as ``"household_3"``; ``None``: one that the config's seed draws.
     render_mode, **keywords
@@ -86,7 +87,7 @@ class HouseholdEnv(gymnasium.Env[Float32Array, AnyArray]):
         return self.street.render()
 
     def close(self) -> None:
-        """Close the window, if there is one."""
+        """Stop serving the page of ``human`` mode, if there is one."""
         self.street.close()
 
 

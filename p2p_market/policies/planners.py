@@ -76,9 +76,9 @@ class Planning:
         The storage rule.
     scenario
         The world: tariffs, meters, forecasts, network, devices.
-    learners
-        ``(N,)`` households that steer the kinds of devices of the action map themselves; those devices it takes to
-        follow their default schedule.
+    steered_by_choice
+        By kind of device the households ``(N,)`` that steer theirs themselves; those devices it takes to follow their
+        default schedule.
     network_fee
         [$/kWh] on energy that neighbours trade.
 
@@ -91,7 +91,12 @@ class Planning:
     """
 
     def __init__(
-        self, name: str, planner: Planner, scenario: AuctionScenario, learners: BoolArray, network_fee: float
+        self,
+        name: str,
+        planner: Planner,
+        scenario: AuctionScenario,
+        steered_by_choice: Mapping[str, BoolArray],
+        network_fee: float,
     ) -> None:
         others = kinds_left_out(scenario.fleet.devices)
         if others:
@@ -108,13 +113,12 @@ class Planning:
         if find_spec("scipy") is None:
             raise require_extra("scipy", "bounds", f"the storage rule {name!r}")
         self._planner, self._scenario, self._network_fee = planner, scenario, network_fee
-        learned = scenario.action_map.devices
         self._devices: dict[str, Plannable] = {}
         self._steered: dict[str, BoolArray] = {}
         for kind, device in scenario.fleet.devices.items():
             assert isinstance(device, Plannable)  # noqa: S101 - checked above
             self._devices[kind] = device
-            self._steered[kind] = device.owners & ~learners if kind in learned else device.owners
+            self._steered[kind] = device.owners & ~steered_by_choice[kind]
         self._has_some = any(steered.any() for steered in self._steered.values())
         self._plans: list[_Kept | None] = []
 

@@ -139,6 +139,11 @@ class ActionMap:
         assert self.levels is not None  # noqa: S101 - asked of such maps alone
         return np.array(self.levels) - 1
 
+    def from_choices(self, choices: AnyArray) -> FloatArray:
+        """Choices ``(..., A)`` as places on even grids from -1 to 1, of a map with levels."""
+        places: FloatArray = choices * (2.0 / self.last_choice) - 1.0
+        return places
+
     def on_street(self, kinds: Collection[str]) -> ActionMap:
         """Return the map for a street with these kinds of devices, whose components follow in the registry's order."""
         if not self.steers_all:
@@ -247,3 +252,23 @@ ACTION_MAPS: Registry[ActionMap] = Registry(
         ),
     },
 )
+
+
+def action_map_of(
+    components: Sequence[str], levels: Sequence[int] | None, max_ratio: float = 1.0
+) -> tuple[str, ActionMap] | None:
+    """The map whose actions are made of these components, and its name; ``None`` if there is none.
+
+    Parameters
+    ----------
+    components, levels
+        What an action is made of, as `ActionMap` has it.
+    max_ratio
+        See `ActionMap.with_quotes`.
+    """
+    wanted = tuple(components)
+    for name, known in ACTION_MAPS.items():
+        candidate = known.on_street([kind for kind in DEVICES if DEVICES[kind].component in wanted])
+        if candidate.components == wanted and (candidate.levels is None) == (levels is None):
+            return name, candidate.with_levels(name, levels).with_quotes(name, max_ratio)
+    return None

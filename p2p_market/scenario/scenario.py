@@ -117,6 +117,8 @@ class AuctionScenario:
         Feeders and lines; ``None``: nothing limits what flows, and nothing is lost.
     homogeneous
         Whether all agents of the dict environment have the same spaces, or each those of what it has.
+    keeps_book
+        Whether the state keeps the last interval's book even if no learner sees it.
 
     Attributes
     ----------
@@ -143,6 +145,7 @@ class AuctionScenario:
         max_quote_ratio: float = 1.0,
         network: Network | None = None,
         homogeneous: bool = True,
+        keeps_book: bool = False,
     ) -> None:
         has_pv = container.pv_capacity > 0.0
         check_roles(has_pv, int(street.is_prosumer.sum()))
@@ -153,12 +156,15 @@ class AuctionScenario:
         self.fleet = Fleet(devices or {}, tariffs.off_peak_price(container.calendar))
         self.forecast = forecast
         self.network = network
+        self.reference_power_kw = reference_power_kw
+        self.max_quote_ratio = max_quote_ratio
         self.observer = Observer(
             observation,
             self.fleet.devices,
             0 if forecast is None else forecast.horizon,
             has_network=network is not None,
         )
+        self.keeps_book = keeps_book or self.observer.reads_book
         street_map = ACTION_MAPS[action].on_street(self.fleet.devices)
         self.action_map: ActionMap = street_map.with_levels(action, action_levels).with_quotes(action, max_quote_ratio)
         missing = [kind for kind in self.action_map.devices if kind not in self.fleet.devices]

@@ -14,6 +14,7 @@ from p2p_market.errors import ConfigError
 from p2p_market.learned import LearnedPolicy
 from p2p_market.scenario.actions import ACTION_MAPS
 from p2p_market.tasks import find_task
+from p2p_market.training.scaling import Scaling
 
 _SPLITS = ("train", "validation")
 CHOOSES = ("iql", "vdn", "qmix")
@@ -77,11 +78,13 @@ class TrainingPlan:
         UnknownNameError
             For a task that is not there.
         ConfigError
-            For an algorithm that does not fit the street's actions, or a street on which nobody learns.
+            For an algorithm that does not fit the street's actions, a street on which nobody learns, or a street
+            described beside that of a task.
         """
         train, street, validation = config.train, config, config
         if train.task is not None:
             task = find_task(train.task)
+            _check_that_the_street_is_left_to_the_task(config)
             street, validation = (task.configuration(split, overrides=train.overrides) for split in _SPLITS)
         chosen = ACTION_MAPS[street.scenario.action]
         if train.algorithm in CHOOSES and chosen.levels is None:
@@ -99,6 +102,11 @@ class TrainingPlan:
     def controller(self) -> AuctionController:
         """One market of the street, for its sizes and names."""
         return build_controller(self.street)
+
+    @cached_property
+    def scaling(self) -> Scaling | None:
+        """What observations go through before a network sees them."""
+        return Scaling.of(self.street) if self.train.scales_observations else None
 
     @property
     def horizon(self) -> int:
@@ -141,4 +149,17 @@ class TrainingPlan:
                 "task": self.train.task,
                 "street": self.street.digest,
             },
+            reference_power_kw=scenario.reference_power_kw,
+            max_quote_ratio=scenario.max_quote_ratio,
+        )
+
+
+def _check_that_the_street_is_left_to_the_task(config: Config) -> None:
+    usual, beside = Config(), {"name", "train", "run"}
+    said = [key for key in Config.model_fields if key not in beside and getattr(config, key) != getattr(usual, key)]
+    if said:
+        raise ConfigError(
+            f"train.task is {config.train.task!r}, whose street this is, and the configuration describes one too "
+            f"({', '.join(said)}), which would not be played; write changes of the task as train.overrides, e.g. "
+            "{reward.name: community_saving}"
         )

@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from networks import policy_of
 from streets import homes, street_env, street_vector_env
 
 from p2p_market.errors import ActionError, ConfigError
-from p2p_market.learned import LearnedPolicy, Network, load_policy
+from p2p_market.learned import load_policy
 
 DATA = homes(12, 4)
-
-
-def policy_of(env: Any, groups: dict[str, tuple[str, ...]] | None = None, seed: int = 0, head: str = "clip") -> Any:
-    """Random networks for the learners of an environment."""
-    scenario, rng = env.controller.model.scenario, np.random.default_rng(seed)
-    levels, agents = scenario.action_map.levels, tuple(env.agents)
-    outputs = sum(levels) if levels else len(scenario.action_map.components)
-    sizes = (len(scenario.observer.names), 7, outputs)
-
-    def network() -> Network:
-        pairs = list(itertools.pairwise(sizes))
-        return Network(
-            tuple(rng.standard_normal(pair).astype(np.float32) for pair in pairs),
-            tuple(rng.standard_normal(pair[1]).astype(np.float32) for pair in pairs),
-        )
-
-    groups = groups or {"household": agents}
-    return LearnedPolicy(
-        {group: network() for group in groups},
-        groups,
-        agents,
-        scenario.observer.names,
-        scenario.action_map.components,
-        levels,
-        head,  # type: ignore[arg-type]
-        {"name": "random"},
-    )
 
 
 @pytest.mark.parametrize("head", ["clip", "tanh", "soft_tanh"])
