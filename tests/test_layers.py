@@ -79,6 +79,7 @@ LAYERS = {
     "comparison": 11,
     "replay": 11,
     "evaluation": 11,
+    "report": 12,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
@@ -86,7 +87,7 @@ HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "
 LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 HEAVY += ("power_grid_model",)
-READS_FRAMES += ("power_flow", "run_power_flow", "replay")
+READS_FRAMES += ("power_flow", "run_power_flow", "replay", "report")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

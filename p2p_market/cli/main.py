@@ -14,6 +14,7 @@ from p2p_market.cli.compare import compare
 from p2p_market.cli.cross_play import cross_play
 from p2p_market.cli.evaluate import evaluate
 from p2p_market.cli.export import export
+from p2p_market.cli.report import report
 from p2p_market.cli.simulate import run
 from p2p_market.cli.train import train
 from p2p_market.cli.view import view
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "evaluate": evaluate,
                 "cross-play": cross_play,
                 "export": export,
+                "report": report,
                 "view": view,
                 "list": list_parts,
                 "validate": validate,
