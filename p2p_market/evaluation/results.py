@@ -12,6 +12,7 @@ import polars as pl
 
 from p2p_market.comparison.statistics import paired_difference
 from p2p_market.metrics import value_captured
+from p2p_market.notebook import as_text, html_table
 from p2p_market.types import AnyArray, FloatArray
 
 if TYPE_CHECKING:
@@ -95,6 +96,24 @@ class EvaluationResults:
     num_episodes: int
     players: dict[str, PlayerResults]
     bounds: Mapping[str, float] | None = None
+
+    def _repr_html_(self) -> str:
+        columns = [
+            (header, name)
+            for header, name in (
+                ("bill [c]", "bill_dollars"),
+                ("saving [c]", "saving_dollars"),
+                ("price [c/kWh]", "price_dollars_per_kwh"),
+                ("captured [%]", "value_captured"),
+            )
+            if name in self.summary.columns
+        ]
+        rows = [
+            (str(row["player"]), *(as_text(None if row[name] is None else 100.0 * row[name], 1) for _, name in columns))
+            for row in self.summary.iter_rows(named=True)
+        ]
+        title = f"{self.task.name}, {self.split}: {self.num_episodes} episodes; money a household and day"
+        return html_table(title, ("player", *(header for header, _ in columns)), rows)
 
     @property
     def kpis(self) -> dict[str, dict[str, float]]:
