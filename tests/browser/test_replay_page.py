@@ -113,7 +113,7 @@ def test_the_book_on_the_page_is_the_book_of_the_run(visit: Visit, folder: Path)
         ][::order]
         assert cells == expected != []
     assert f"traded at {row['price_dollars_per_kwh']:.4f} $/kWh" in text(page, "#book .result")
-    assert page.locator("#crossing .demand, #crossing .supply").count() >= 2
+    assert page.locator("#crossing polyline.demand").count() == page.locator("#crossing polyline.supply").count() == 1
 
 
 def test_the_slider_and_the_buttons_move_in_time(visit: Visit, folder: Path) -> None:
