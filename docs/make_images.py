@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from p2p_market.config_loading import load_config
 from p2p_market.data.atomic import atomic_path
 from p2p_market.replay.recorded import RecordedRun
 from p2p_market.replay.server import ReplayServer
+from p2p_market.report import write_report
 from p2p_market.view.figures import write_figures
 from p2p_market.view.style import BUY, INK, MUTED, SELL, SUN, TRADED, house_style
 from p2p_market.view.view import AuctionView
@@ -104,11 +106,28 @@ def draw_replay(path: Path) -> None:
         browser.close()
 
 
+def draw_report(path: Path) -> None:
+    """Take a picture of the upper part of a report as a browser shows it: Chromium, by Playwright."""
+    from PIL import Image  # noqa: PLC0415 (comes with matplotlib)
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (needed for pages alone)
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, atomic_path(path) as temporary:
+        p2p_market.run(STORAGE_STREET, output=f"{folder}/run", overrides={"run.figures": False})
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1720}, reduced_motion="reduce")
+        page.goto(write_report(f"{folder}/run", figures=False).as_uri())
+        shot = Image.open(io.BytesIO(page.screenshot()))
+        shot.quantize(128).save(temporary, format="png", optimize=True)  # half the size, and no difference to see
+        browser.close()
+
+
 if __name__ == "__main__":
     draw_market(IMAGES / "market.png")
     draw_figure_of_run(IMAGES / "savings.png", QUICKSTART, "savings_by_household.png")
     draw_figure_of_run(IMAGES / "battery_day.png", STORAGE_STREET, "battery_day.png")
     draw_figure_of_run(IMAGES / "voltage_and_loading.png", POWER_FLOW, "voltage_and_loading.png")
     draw_replay(IMAGES / "replay.png")
+    draw_report(IMAGES / "report.png")
     draw_zero_intelligence(IMAGES / "zero_intelligence.png")
     draw_examples()

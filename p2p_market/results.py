@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,11 +33,13 @@ _POWER_FLOW_FILES = {
     "nodes": "power_flow_nodes.parquet",
     "branches": "power_flow_branches.parquet",
 }
+REPORT_FILE, REPORT_FIGURES = "report.html", "report_figures"
 RUN_FOLDER = (
     "a run",
     (
         *(CONFIG_FILE, "intervals.parquet", "households.parquet", "trades.parquet", "kpis.json"),
         *_POWER_FLOW_FILES.values(),
+        *(REPORT_FILE, REPORT_FIGURES),
     ),
 )
 
@@ -74,10 +76,7 @@ class RunResults:
 
     @property
     def _saving(self) -> pl.Expr:
-        if "default_bill_dollars" not in self.households.columns:
-            return pl.col("grid_only_bill_dollars") - pl.col("bill_dollars")
-        costs = [name for name in COSTS_BESIDE_BILL if name in self.households.columns]
-        return pl.col("default_bill_dollars") - pl.sum_horizontal("bill_dollars", *costs)
+        return saving_of(self.households.columns)
 
     @property
     def daily_totals(self) -> pl.DataFrame:
@@ -142,6 +141,14 @@ class RunResults:
             write_figures(self, folder)
         except MissingExtraError:
             return
+
+
+def saving_of(columns: Collection[str]) -> pl.Expr:
+    """What is saved against the grid alone and devices that nobody steers, of a frame with these columns [$]."""
+    if "default_bill_dollars" not in columns:
+        return pl.col("grid_only_bill_dollars") - pl.col("bill_dollars")
+    costs = [name for name in COSTS_BESIDE_BILL if name in columns]
+    return pl.col("default_bill_dollars") - pl.sum_horizontal("bill_dollars", *costs)
 
 
 def frames_of(

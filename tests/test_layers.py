@@ -59,6 +59,7 @@ LAYERS = {
     "data_loading": 8,
     "build": 8,
     "build_network": 8,
+    "build_population": 8,
     "make": 9,
     "p2p_market_v0": 9,
     "registration": 9,
@@ -68,6 +69,7 @@ LAYERS = {
     "experiment": 10,
     "integrations": 10,
     "learned": 4,
+    "export": 5,
     "learned_players": 5,
     "config_data": 7,
     "config_market": 7,
@@ -77,6 +79,7 @@ LAYERS = {
     "comparison": 11,
     "replay": 11,
     "evaluation": 11,
+    "report": 12,
     "cli": 12,
 }
 # What an environment over synthetic data can do without.
@@ -84,7 +87,7 @@ HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "
 LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 HEAVY += ("power_grid_model",)
-READS_FRAMES += ("power_flow", "run_power_flow", "replay")
+READS_FRAMES += ("power_flow", "run_power_flow", "replay", "report")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -137,7 +140,7 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
         if library == "gymnasium":
             assert part in ("scenario", "env", "vector_env", "make", "registration", "integrations"), place
         if library in LEARNS:
-            assert part in ("integrations", "training"), place
+            assert part in ("integrations", "training", "export"), place
     if part not in READS_FRAMES:
         for name, line in imports(path):
             assert name.split(".", maxsplit=1)[0] not in ("polars", "pandas"), f"{path}, line {line}: imports {name}"

@@ -12,6 +12,8 @@ from p2p_market._version import __version__
 from p2p_market.cli.catalogue import list_parts, validate
 from p2p_market.cli.compare import compare
 from p2p_market.cli.evaluate import evaluate
+from p2p_market.cli.export import export
+from p2p_market.cli.report import report
 from p2p_market.cli.simulate import run
 from p2p_market.cli.train import train
 from p2p_market.cli.view import view
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "compare": compare,
                 "train": train,
                 "evaluate": evaluate,
+                "export": export,
+                "report": report,
                 "view": view,
                 "list": list_parts,
                 "validate": validate,

@@ -40,7 +40,13 @@ class _Task(StreetTaskClass):
     def get_env_fun(self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any) -> Any:  # noqa: ARG002 - the library's signature
         def make() -> StreetEnv:
             return StreetEnv(
-                self.plan.street, num_envs=num_envs, seed=self.plan.train.seed, device=device, reseeds_episodes=True
+                self.plan.street,
+                num_envs=num_envs,
+                seed=self.plan.train.seed,
+                device=device,
+                reseeds_episodes=True,
+                episodes_end=self.plan.train.episodes_end,
+                scaling=self.plan.scaling,
             )
 
         return make
@@ -161,7 +167,8 @@ class BenchmarlLearner:
                     (*network.weights[:-1], network.weights[-1][:, :half]),
                     (*network.biases[:-1], network.biases[-1][:half]),
                 )
-            networks[group] = network
+            scaling = self.plan.scaling
+            networks[group] = network if scaling is None else scaling.folded(network)
         groups = {group: tuple(members) for group, members in self.experiment.group_map.items()}
         return self.plan.learned(networks, groups, self._head, self.experiment.total_frames * len(self.plan.agents))
 
@@ -196,6 +203,8 @@ class BenchmarlLearner:
             places = [policy.agents.index(name) for name in members]
             observations[:, places] = seen[group, "observation"].cpu().numpy()
             expected[:, places] = acted[group, "action"].cpu().numpy()
+        if self.plan.scaling is not None:
+            observations = self.plan.scaling.undone(observations)
         found = policy(observations)
         if not np.allclose(found, expected, atol=1e-4):
             raise ConfigError(

@@ -14,6 +14,7 @@ from p2p_market.errors import ConfigError
 from p2p_market.learned import LearnedPolicy
 from p2p_market.scenario.actions import ACTION_MAPS
 from p2p_market.tasks import find_task
+from p2p_market.training.scaling import Scaling
 
 _SPLITS = ("train", "validation")
 CHOOSES = ("iql", "vdn", "qmix")
@@ -101,6 +102,11 @@ class TrainingPlan:
     def controller(self) -> AuctionController:
         """One market of the street, for its sizes and names."""
         return build_controller(self.street)
+
+    @cached_property
+    def scaling(self) -> Scaling | None:
+        """What observations go through before a network sees them."""
+        return Scaling.of(self.street) if self.train.scales_observations else None
 
     @property
     def horizon(self) -> int:

@@ -53,18 +53,19 @@ class Course:
 
 
 def read_course(intervals: pl.DataFrame) -> Course:
-    """Read the rows of one market, two or more, in the order of time."""
+    """Read the rows of one market, two or more, in the order of time; prices only where they are recorded."""
     times = intervals["start"]
     minutes = int(times.diff().min().total_seconds()) // 60  # type: ignore[union-attr] # a difference of times
     start, end = times[0], times[-1]
     hours = minutes / 60.0
     if end - start >= dt.timedelta(days=_MOST_DAYS):
         traded, price = pl.col("traded_kwh"), pl.col("price_dollars_per_kwh")
+        mean_price = pl.when(traded.sum() > 0.0).then((price * traded).sum() / traded.sum())
         intervals = intervals.group_by(pl.col("start").dt.truncate("1d"), maintain_order=True).agg(
             pl.selectors.ends_with("_kwh").exclude("^price_.*$").sum(),
-            pl.col("price_low_dollars_per_kwh").min(),
-            pl.col("price_high_dollars_per_kwh").max(),
-            pl.when(traded.sum() > 0.0).then((price * traded).sum() / traded.sum()).alias("price_dollars_per_kwh"),
+            *([mean_price.alias("price_dollars_per_kwh")] if "price_dollars_per_kwh" in intervals.columns else ()),
+            pl.selectors.by_name("price_low_dollars_per_kwh", require_all=False).min(),
+            pl.selectors.by_name("price_high_dollars_per_kwh", require_all=False).max(),
             (pl.len() * hours).alias("hours"),
         )
         minutes, start = _DAY, intervals["start"][0]
