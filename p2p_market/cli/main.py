@@ -11,6 +11,7 @@ import tyro
 from p2p_market._version import __version__
 from p2p_market.cli.catalogue import list_parts, validate
 from p2p_market.cli.compare import compare
+from p2p_market.cli.cross_play import cross_play
 from p2p_market.cli.evaluate import evaluate
 from p2p_market.cli.export import export
 from p2p_market.cli.report import report
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "compare": compare,
                 "train": train,
                 "evaluate": evaluate,
+                "cross-play": cross_play,
                 "export": export,
                 "report": report,
                 "view": view,
