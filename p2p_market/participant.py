@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from p2p_market.notebook import as_text, html_table
+
 if TYPE_CHECKING:
     from p2p_market.model import MarketState, Transition
 
@@ -94,3 +96,20 @@ class Participant:
 
     def __repr__(self) -> str:
         return f"Participant({self.id!r}, {self.role}, market {self.market}, net load {self.net_load:+.3f} kWh)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("role", self.role),
+            ("demand of the coming interval [kWh]", as_text(self.demand)),
+            ("PV of the coming interval [kWh]", as_text(self.pv)),
+            ("net load of the coming interval [kWh]", as_text(self.net_load)),
+        ]
+        bid = self.bid_action()
+        if bid is not None:
+            what = "no order" if bid.quantity == 0.0 else "buys" if bid.quantity > 0.0 else "sells"
+            rows += [
+                ("last order", f"{what} {as_text(abs(bid.quantity))} kWh at {as_text(bid.price, 4)} $/kWh"),
+                ("of which matched [kWh]", as_text(abs(bid.filled))),
+                ("last bill [$]", as_text(self.bill, 4)),
+            ]
+        return html_table(f"Participant {self.id}", (), rows)

@@ -16,7 +16,8 @@ from p2p_market._version import __version__
 from p2p_market.config import Config
 from p2p_market.config_loading import dump_config
 from p2p_market.errors import MissingExtraError
-from p2p_market.metrics import Gains, key_figures, value_captured
+from p2p_market.metrics import Gains, describe, key_figures, value_captured
+from p2p_market.notebook import MOST_ROWS, html_table
 from p2p_market.output import check_output, staged
 from p2p_market.recorder import COSTS_BESIDE_BILL, DEVICE_COLUMNS, NETWORK_COLUMNS
 from p2p_market.types import AnyArray
@@ -105,6 +106,13 @@ class RunResults:
             .agg(_ENERGY_AND_MONEY.sum())
             .with_columns(saving_dollars=self._saving)
         )
+
+    def _repr_html_(self) -> str:
+        homes = self.households["household"].n_unique()
+        title = f"{self.config.name}: {homes} households, {self.config.market.mechanism}"
+        figures = describe(self.kpis)
+        tables = "intervals, households, daily_totals, household_totals"
+        return html_table(title, (), figures[:MOST_ROWS], len(figures)) + f"<p>frames: {tables}; key figures: kpis</p>"
 
     def write(self, folder: str | Path) -> Path:
         """Write configuration, frames, key figures and, where matplotlib is installed, figures.

@@ -20,6 +20,7 @@ LAYERS = {
     "types": 0,
     "errors": 0,
     "registry": 0,
+    "notebook": 0,
     "checks": 0,
     "output": 0,
     "shares": 0,

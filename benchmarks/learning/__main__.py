@@ -3,6 +3,7 @@
 python -m benchmarks.learning run                     # what is missing, hours; goes on where it was stopped
 python -m benchmarks.learning run --minutes 30        # no new run after half an hour
 python -m benchmarks.learning run --cells storage10   # names that begin so
+python -m benchmarks.learning references              # what everybody else reaches, minutes
 python -m benchmarks.learning table                   # tables and figures of docs/learning-results.md
 python -m benchmarks.learning status                  # what there is
 """
@@ -19,7 +20,7 @@ from benchmarks.learning.plan import PLAN, RESULTS, read_plan, read_result
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("run", "table", "status"))
+    parser.add_argument("command", choices=("run", "references", "table", "status"))
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--cells", default="", help="only cells whose names begin so")
@@ -38,6 +39,10 @@ def main() -> None:
             most_seeds=options.seeds,
             tell=lambda line: print(line, flush=True),
         )
+    elif options.command == "references":
+        from benchmarks.learning.runs import make_references  # noqa: PLC0415 (the same)
+
+        make_references(cells, results=options.results)
     elif options.command == "table":
         from benchmarks.learning.table import write_page  # noqa: PLC0415 (draws)
 

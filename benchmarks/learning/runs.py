@@ -54,11 +54,6 @@ def make_runs(
         What to do with a line about progress.
     """
     began, done = time.monotonic(), 0
-    for task in dict.fromkeys(cell.task for cell in cells):
-        target = reference_path(task, results)
-        if not target.exists():
-            tell(f"references of {task}")
-            _write(target, measure_references(task, episodes))
     for cell, seed in runs_to_do(cells, results, most_seeds):
         if time.monotonic() - began > seconds:
             tell("the time is over")
@@ -69,12 +64,21 @@ def make_runs(
     return done
 
 
+def make_references(cells: Sequence[Cell], *, results: Path = RESULTS, tell: Tell = print) -> None:
+    """Measure the reference players of the plan's tasks, where that was not done."""
+    for task in dict.fromkeys(cell.task for cell in cells):
+        target = reference_path(task, results)
+        if not target.exists():
+            tell(f"references of {task}")
+            _write(target, measure_references(task))
+
+
 def reference_path(task: str, results: Path = RESULTS) -> Path:
     """Where the task's reference players lie."""
     return results / task / "references.json"
 
 
-def measure_references(task: str, episodes: int | None = None) -> dict[str, Any]:
+def measure_references(task: str) -> dict[str, Any]:
     """Everybody whom the task names, on its split test, and what could be saved at all."""
     found: dict[str, Any] = {"players": {}}
     for reference in find_task(task).references:
@@ -85,7 +89,6 @@ def measure_references(task: str, episodes: int | None = None) -> dict[str, Any]
             name=reference.name,
             references=False,
             exploitability=True,
-            episodes=episodes,
         )
         found["players"][reference.name] = _figures(played)
         if played.bounds is not None:

@@ -15,6 +15,7 @@ from p2p_market.auction.orders import Allocation, Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.auction.tick_book import tick_book
 from p2p_market.errors import MechanismError
+from p2p_market.notebook import MOST_ROWS, as_text, html_table
 from p2p_market.types import FloatArray, IntArray
 
 
@@ -58,6 +59,25 @@ class Clearing:
             pair_weight=self.pair_weight,
             group=None if self.group is None else self.group.reshape(by_order),
         )
+
+    def _repr_html_(self) -> str:
+        leading = self.filled.shape[:-1]
+        if leading:
+            names = ("traded", "clearing_price", "operator_surplus")
+            columns = [getattr(self, name).reshape(-1) for name in names]
+            title = f"Clearing of {' x '.join(map(str, leading))} markets of {self.filled.shape[-1]} orders"
+            header = ("market", "traded [kWh]", "clearing price [$/kWh]", "operator surplus [$]")
+            indices = [", ".join(map(str, place)) for place in np.ndindex(*leading)][:MOST_ROWS]
+        else:
+            columns = [self.filled, self.unit_price, self.payment]
+            price = as_text(float(self.clearing_price), 4)
+            title = f"Clearing: {as_text(float(self.traded))} kWh traded, clearing price {price} $/kWh"
+            header = ("order", "filled [kWh]", "price [$/kWh]", "payment [$]")
+            indices = [str(place) for place in range(min(len(self.filled), MOST_ROWS))]
+        rows = (
+            (index, *(as_text(float(column[place]), 4) for column in columns)) for place, index in enumerate(indices)
+        )
+        return html_table(title, header, rows, columns[0].size)
 
 
 _BY_MARKET = (

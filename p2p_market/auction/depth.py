@@ -10,6 +10,7 @@ import numpy as np
 from p2p_market.auction.clearing import Clearing, sort_book
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
+from p2p_market.notebook import MOST_ROWS, as_text, html_table
 from p2p_market.types import FloatArray, IntArray
 
 
@@ -46,6 +47,22 @@ class OrderBook:
     def spread(self) -> float:
         """Best ask less best bid [$/kWh]; below 0 where the book crosses."""
         return self.best_ask - self.best_bid
+
+    def _repr_html_(self) -> str:
+        most = MOST_ROWS // 2
+        sides = (
+            ("ask", self.ask_price[:most][::-1], self.ask_quantity[:most][::-1], self.ask_cumulative[:most][::-1]),
+            ("bid", self.bid_price[:most], self.bid_quantity[:most], self.bid_cumulative[:most]),
+        )
+        rows = [
+            (side, as_text(price, 4), as_text(quantity), as_text(cumulative))
+            for side, *columns in sides
+            for price, quantity, cumulative in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+        price = as_text(self.clearing_price, 4)
+        title = f"Order book: {as_text(self.traded)} kWh traded, clearing price {price} $/kWh"
+        header = ("side", "limit price [$/kWh]", "energy [kWh]", "at this price or better [kWh]")
+        return html_table(title, header, rows, self.ask_price.size + self.bid_price.size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from p2p_market.comparison.plan import Case, ComparisonConfig, list_cases, load_
 from p2p_market.comparison.statistics import gini, paired_difference
 from p2p_market.errors import MissingExtraError
 from p2p_market.experiment import run
+from p2p_market.notebook import MOST_ROWS, as_text, html_table
 from p2p_market.output import check_output, staged
 from p2p_market.recorder import COSTS_BESIDE_BILL
 from p2p_market.results import RunResults
@@ -62,6 +63,20 @@ class ComparisonResults:
     summary: pl.DataFrame
     days: pl.DataFrame
     households: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        header = ("street", "population", "homes", "mechanism", "efficiency [%]", "price [c/kWh]", "saving [c]")
+        rows = (
+            (
+                *(str(row[name]) for name in _CASE),
+                as_text(100.0 * row["allocative_efficiency"], 1),
+                as_text(100.0 * row["mean_price_dollars_per_kwh"], 1),
+                as_text(100.0 * row["saving_dollars"], 1),
+            )
+            for row in self.summary.head(MOST_ROWS).iter_rows(named=True)
+        )
+        title = f"{self.config.name}: {self.summary.height} cases; saving a household and day"
+        return html_table(title, header, rows, self.summary.height)
 
     def write(self, folder: str | Path) -> Path:
         """Write the comparison, its frames and, where matplotlib is installed, figures to a folder.

@@ -18,6 +18,7 @@ from p2p_market.comparison.statistics import paired_difference
 from p2p_market.errors import ConfigError
 from p2p_market.evaluation import seeds
 from p2p_market.metrics import value_captured
+from p2p_market.notebook import as_text, html_table
 from p2p_market.output import EVALUATION_FOLDER, check_output, staged
 from p2p_market.types import AnyArray, FloatArray
 
@@ -111,6 +112,24 @@ class EvaluationResults:
     bounds: Mapping[str, float] | None = None
     runs: tuple[str, ...] = ()
     optimal_cost: FloatArray | None = None
+
+    def _repr_html_(self) -> str:
+        columns = [
+            (header, name)
+            for header, name in (
+                ("bill [c]", "bill_dollars"),
+                ("saving [c]", "saving_dollars"),
+                ("price [c/kWh]", "price_dollars_per_kwh"),
+                ("captured [%]", "value_captured"),
+            )
+            if name in self.summary.columns
+        ]
+        rows = [
+            (str(row["player"]), *(as_text(None if row[name] is None else 100.0 * row[name], 1) for _, name in columns))
+            for row in self.summary.iter_rows(named=True)
+        ]
+        title = f"{self.task.name}, {self.split}: {self.num_episodes} episodes; money a household and day"
+        return html_table(title, ("player", *(header for header, _ in columns)), rows)
 
     @property
     def kpis(self) -> dict[str, dict[str, float]]:

@@ -28,6 +28,7 @@ except ImportError as error:
     raise require_extra("benchmarl", "train", "train.backend benchmarl") from error
 
 _ON_POLICY = ("ippo", "mappo")
+_NEAR_THE_CAP = 0.9  # a tanh reaches no cap, and close to it learns nothing
 
 
 class _Task(StreetTaskClass):
@@ -112,7 +113,11 @@ class BenchmarlLearner:
                 config=self._settings(self._folder.name),
                 callbacks=[self.watch],
             )
+        if train.algorithm in _ON_POLICY:
+            for loss in self.experiment.losses.values():
+                loss.normalize_advantage = True  # as the other backend does; rewards are cents
         self._env: StreetEnv = self.experiment.collector.env.base_env
+        self._start_at_first_action()
         self._check_networks()
 
     def _algorithm(self) -> Any:
@@ -182,6 +187,16 @@ class BenchmarlLearner:
             return "choice"
         return "tanh" if getattr(self.experiment.algorithm_config, "use_tanh_normal", True) else "clip"
 
+    def _start_at_first_action(self) -> None:
+        first = self.plan.first_action
+        if first is None:
+            return
+        bias = first if self._head == "clip" else np.arctanh(_NEAR_THE_CAP * first)
+        for policy in self.experiment.group_policies.values():
+            last = [values for name, values in policy.named_parameters() if name.endswith("bias")][-1]
+            with torch.no_grad():
+                last.data[..., : len(bias)].copy_(torch.from_numpy(bias))
+
     def _network(self, group: str) -> Network:
         """The layers of a group's policy, in order."""
         tensors = dict(self.experiment.group_policies[group].state_dict())
@@ -206,6 +221,8 @@ class BenchmarlLearner:
         if self.plan.scaling is not None:
             observations = self.plan.scaling.undone(observations)
         found = policy(observations)
+        if self._head == "clip":
+            expected = expected.clip(-1.0, 1.0)  # as the street does with actions beyond
         if not np.allclose(found, expected, atol=1e-4):
             raise ConfigError(
                 f"the network of algorithm {self.plan.train.algorithm!r} cannot be written as a learned policy: its "

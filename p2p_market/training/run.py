@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from p2p_market.config_loading import ConfigSource, dump_config, load_config
 from p2p_market.errors import ConfigError
 from p2p_market.learned import LearnedPolicy, load_policy
+from p2p_market.notebook import MOST_ROWS, as_text, html_table
 from p2p_market.training.journal import Journal
 from p2p_market.training.plan import Learner, TrainingPlan
 from p2p_market.training.validation import Validator
@@ -42,6 +43,16 @@ class TrainingResults:
 
     folder: Path
     rows: list[dict[str, float | None]]
+
+    def _repr_html_(self) -> str:
+        checked = [row for row in self.rows if row["validation_reward"] is not None]
+        header = ("update", "agent-steps", "reward", "reward on validation", "saving on validation [$]")
+        names = ("update", "agent_steps", "reward", "validation_reward", "validation_saving_dollars")
+        rows = [
+            tuple(as_text(row[name], 0 if place < 2 else 3) for place, name in enumerate(names))
+            for row in checked[-MOST_ROWS:]
+        ]
+        return html_table(f"Training in {self.folder}: {len(self.rows)} updates", header, rows)
 
     @property
     def best(self) -> LearnedPolicy:

@@ -50,6 +50,9 @@ class StableBaselines3Learner:
             self.model = PPO("MlpPolicy", self.rows, **settings)
         except TypeError as error:  # a keyword that it does not have
             raise ConfigError(f"train.options: {error}") from None
+        if plan.first_action is not None:
+            with torch.no_grad():
+                self.model.policy.action_net.bias.copy_(torch.from_numpy(plan.first_action))
         self.num_updates = 0
 
     def advance(self) -> Update:

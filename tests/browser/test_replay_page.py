@@ -65,6 +65,15 @@ def beyond(page: Any, interval: int, seconds: float) -> float:
     return time.perf_counter() - began
 
 
+def forgive(browser_page: Any, words: str, number: int) -> None:
+    """Wait for what the browser itself says of answers that went wrong on purpose, and let it pass."""
+    end = time.perf_counter() + 10.0
+    while len(browser_page.complaints) < number and time.perf_counter() < end:
+        browser_page.page.wait_for_timeout(20)
+    assert [words in complaint for complaint in browser_page.complaints] == [True] * number
+    browser_page.complaints.clear()
+
+
 def busiest(folder: Path) -> int:
     """The interval in which most is traded."""
     place = pl.read_parquet(folder / "intervals.parquet")["traded_kwh"].arg_max()
@@ -113,7 +122,7 @@ def test_the_book_on_the_page_is_the_book_of_the_run(visit: Visit, folder: Path)
         ][::order]
         assert cells == expected != []
     assert f"traded at {row['price_dollars_per_kwh']:.4f} $/kWh" in text(page, "#book .result")
-    assert page.locator("#crossing .demand, #crossing .supply").count() >= 2
+    assert page.locator("#crossing polyline.demand").count() == page.locator("#crossing polyline.supply").count() == 1
 
 
 def test_the_slider_and_the_buttons_move_in_time(visit: Visit, folder: Path) -> None:
@@ -343,17 +352,16 @@ def test_a_run_that_breaks_or_is_replaced_while_it_is_looked_at_is_told(
     page.reload()
     page.wait_for_selector("#message:not([hidden])")
     assert "households.parquet' cannot be read" in text(page, "#message")
-    assert all("409" in complaint for complaint in browser_page.complaints)  # what the browser says of such answers
-    browser_page.complaints.clear()
+    forgive(browser_page, "409", 2)
 
 
 def test_a_server_that_was_stopped_is_told(visit: Visit, browser_page: Any, folder: Path) -> None:
     page = visit(folder)
-    page.context.set_offline(True)
+    page.route("**/api/day?*", lambda route: route.abort())
     page.locator("#household").select_option("2")
     page.wait_for_selector("#message:not([hidden])")
     assert text(page, "#message") == "The server does not answer any more. Was it stopped?"
-    browser_page.complaints.clear()
+    forgive(browser_page, "ERR_FAILED", 1)
 
 
 def test_three_hundred_households_for_a_month_are_painted_within_two_seconds(visit: Visit, tmp_path: Path) -> None:

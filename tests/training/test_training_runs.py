@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from p2p_market.build import build_controller
 from p2p_market.cli import main
 from p2p_market.config_loading import load_config
 from p2p_market.errors import ConfigError, MissingExtraError, UnknownNameError
@@ -17,6 +19,7 @@ from p2p_market.learned import Network, load_policy
 from p2p_market.training import train
 from p2p_market.training.journal import COLUMNS, read_rows
 from p2p_market.training.plan import TrainingPlan
+from p2p_market.training.run import BACKENDS
 from p2p_market.training.scaling import Scaling
 
 pytestmark = pytest.mark.filterwarnings("default")  # warnings of the libraries are their own business
@@ -178,6 +181,22 @@ def test_scaling() -> None:
     np.testing.assert_array_equal(scaling.mean, Scaling.of(street).mean)  # nothing is left to chance
     choices = Scaling.of(load_config(STREET, CHOICES))
     assert (choices.spread > 0.0).all()
+
+
+@pytest.mark.parametrize(("backend", "algorithm"), [("sb3", "ippo"), ("benchmarl", "mappo"), ("benchmarl", "iddpg")])
+def test_an_untrained_policy_offers_what_there_is_at_a_middle_price(backend: str, algorithm: str) -> None:
+    plan = TrainingPlan.of(load_config(STREET, keys(backend, algorithm, {})))
+    np.testing.assert_array_equal(plan.first_action, [0.0, 1.0, 0.0])
+    module, name = BACKENDS[backend]
+    learner = getattr(importlib.import_module(module), name)(plan)
+    controller = build_controller(plan.street, num_markets=16)
+    controller.reset(seed=0)
+    actions = learner.policy()(controller.observe()[0])
+    assert abs(actions[..., 0].mean()) < 0.3
+    assert actions[..., 1].mean() > 0.6
+    assert abs(actions[..., 2].mean()) < 0.5
+    learner.close()
+    assert TrainingPlan.of(load_config(STREET, CHOICES)).first_action is None
 
 
 @pytest.mark.parametrize("ends", [True, False])

@@ -123,8 +123,8 @@ def test_it_keeps_pace_with_who_looks_on_and_holds_up_nobody_else(env: AuctionEn
     began = time.perf_counter()
     play(env, 6)
     looked_at = time.perf_counter() - began
-    assert 0.6 <= looked_at < 1.5
-    assert alone < 0.4
+    assert 0.6 <= looked_at < 3.0
+    assert alone < 0.55
 
 
 def test_the_address_is_told_and_close_ends_it(env: AuctionEnv, capsys: pytest.CaptureFixture[str]) -> None:

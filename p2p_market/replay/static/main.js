@@ -30,7 +30,9 @@ async function open(market) {
   byId("about").textContent = [overview.mechanism, many(households.length, "household"), roofs ? `${roofs} with PV` : "",
     many(overview.num_intervals, "interval") + (overview.is_live ? " played so far" : "")].filter(Boolean).join(" \u00b7 ");
   tiles(byId("figures"), headline(overview.kpis));
-  byId("flow-note").textContent = flowNote();
+  const isTown = households.length > MOST_LARGE;
+  byId("legend").textContent = legend(isTown);
+  byId("flow-note").textContent = flowNote(isTown);
   byId("price-low").textContent = number(overview.price_low, 2);
   byId("price-high").textContent = `${number(overview.price_high, 2)} $/kWh`;
   listHouseholds(households.map(({ name }) => name));
@@ -62,8 +64,13 @@ function headline(kpis) {
   ].filter(([value]) => value);
 }
 
-function flowNote() {
-  const columns = overview.households.length > MOST_LARGE ? "Each arrow is that of a column of houses. " : "";
+function legend(isTown) {
+  const houses = isTown ? "Orange houses sell, blue ones buy." : "Numbers: kWh bought (+) and sold (\u2212).";
+  return `${houses} Arrows run from seller to buyer, wider for more kWh, in the colour of the price:`;
+}
+
+function flowNote(isTown) {
+  const columns = isTown ? "Each arrow is that of a column of houses. " : "";
   if (!overview.has_pairs) {
     return `${columns}Who trades with whom is not recorded (run.trades: true does that); energy goes through the market.`;
   }
