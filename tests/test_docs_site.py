@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 def site() -> dict[str, Any]:
     for name in ("mkdocs", "latex2mathml"):
         pytest.importorskip(name, reason="needs the extra docs")
-    return runpy.run_path(str(ROOT / "docs" / "site.py"))
+    return runpy.run_path(str(ROOT / "docs" / "site_hooks.py"))
 
 
 @pytest.mark.parametrize(
