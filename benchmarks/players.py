@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from p2p_market.build import build_population
+from p2p_market.build_population import build_population
 from p2p_market.comparison.statistics import paired_difference
 from p2p_market.config import Config
 from p2p_market.config_loading import load_config

@@ -63,7 +63,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if page.file.src_uri.startswith("api/"):
         return markdown
     markdown = markdown.replace("](../CONTRIBUTING.md", "](contributing.md").replace("](../README.md", "](index.md")
-    markdown = re.sub(r"\[([^\]]+)\]\(\.\./p2p_market/[^)]+\)", r"\1", markdown)  # the site does not hold the code
+    if "/" not in page.file.src_uri:  # what lies beside the docs is not on the site
+        markdown = re.sub(r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", markdown)
     parts = _FENCE.split(markdown)
     return "".join(part if _FENCE.match(part) else _with_marks(part) for part in parts)
 

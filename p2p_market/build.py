@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
 
@@ -14,14 +13,14 @@ from p2p_market.auction.operator import MarketOperator
 from p2p_market.auction.orders import Orders
 from p2p_market.auction.rules import AuctionRules
 from p2p_market.build_network import build_network
+from p2p_market.build_population import Follow, build_population
 from p2p_market.config import Config, StreetSection
 from p2p_market.controller import AuctionController, Population
 from p2p_market.data.container import DataContainer
 from p2p_market.data_loading import DEFAULT_HOUSEHOLDS, load_data, select_data
 from p2p_market.devices import DEVICES, Device
 from p2p_market.devices.base import assign
-from p2p_market.errors import ConfigError, DataError, MechanismError, suggest
-from p2p_market.learned import LearnedPolicy, is_policy_path, load_policy
+from p2p_market.errors import ConfigError, DataError, MechanismError
 from p2p_market.model import AuctionModel
 from p2p_market.policies import POLICIES
 from p2p_market.policies.planners import Planner, Planning
@@ -31,16 +30,12 @@ from p2p_market.scenario.forecasts import ForecastRule
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
 from p2p_market.scenario.scenario import AuctionScenario, Street
 from p2p_market.shaping import Shaping
-from p2p_market.shares import apportion
 from p2p_market.tariffs import build_schedule
 from p2p_market.types import BoolArray, IntArray
 from p2p_market.view.view import AuctionView
 
-Follow: TypeAlias = str | LearnedPolicy
-"""A policy: the name of a registered one, the path of a learned one, or a learned one in hand."""
-
 # Choices that a configuration leaves to chance are drawn from its seed, each from a stream of its own.
-_STREET_STREAM, _TARIFF_STREAM, _POPULATION_STREAM, _DEVICE_STREAM, _NETWORK_STREAM = range(5)
+_STREET_STREAM, _TARIFF_STREAM, _DEVICE_STREAM, _NETWORK_STREAM = 0, 1, 3, 4  # 2 is in `build_population`
 
 
 def build_controller(
@@ -165,14 +160,9 @@ def build_storage_rule(config: Config, scenario: AuctionScenario, population: Po
     name = config.population.storage
     rule = STORAGE_RULES[name]
     if isinstance(rule, Planner):
-        by_themselves = {kind: np.zeros(scenario.num_households, dtype=bool) for kind in scenario.fleet.devices}
-        for kind, steered in by_themselves.items():
-            if kind in scenario.action_map.devices:
-                steered[population.learners] = True
-            for learned, slots in population.learned:
-                if DEVICES[kind].component in learned.components:
-                    steered[slots] = True
-        return Planning(name, rule, scenario, by_themselves, config.market.network_fee_dollars_per_kwh)
+        return Planning(
+            name, rule, scenario, _steered_by_choice(scenario, population), config.market.network_fee_dollars_per_kwh
+        )
     followed = {policy for policy, _ in population.scripted}
     for policy_name, policy in POLICIES.items():
         if policy.reads_plan and any(isinstance(follower, type(policy)) for follower in followed):
@@ -182,6 +172,17 @@ def build_storage_rule(config: Config, scenario: AuctionScenario, population: Po
                 f"does not plan; choose one of {planners}"
             )
     return rule
+
+
+def _steered_by_choice(scenario: AuctionScenario, population: Population) -> dict[str, BoolArray]:
+    """By kind of device the households ``(N,)`` that learn, or follow what was learned, and so steer theirs."""
+    choosers = [(scenario.action_map.components, population.learners)]
+    choosers += [(policy.components, slots) for policy, slots in population.learned]
+    steered = {kind: np.zeros(scenario.num_households, dtype=bool) for kind in scenario.fleet.devices}
+    for components, slots in choosers:
+        for kind, households in steered.items():
+            households[slots] |= DEVICES[kind].component in components
+    return steered
 
 
 def build_operator(config: Config, num_households: int = 2) -> MarketOperator:
@@ -273,71 +274,6 @@ def build_devices(config: Config, street: Street, interval_hours: float) -> dict
     return devices
 
 
-def build_population(
-    config: Config,
-    names: Sequence[str],
-    learners_follow: Follow | Mapping[str, float] | Sequence[Follow] | None = None,
-) -> Population:
-    """Decide, by the seed where it is left open, which slots learn and which policy each of the others follows."""
-    rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(_POPULATION_STREAM,)))
-    learners = _learners(config.population.learners, names, rng)
-    others = np.setdiff1d(np.arange(len(names)), learners)
-    scripted = _as_follow(_share_out(config.population.scripted, others, rng, "population.scripted"))
-    if learners_follow is not None:
-        scripted = _join(scripted, _of_learners(learners_follow, learners, rng))
-        learners = np.empty(0, dtype=np.int64)
-    groups, learned = [], []
-    for policy, slots in scripted.items():
-        if isinstance(policy, LearnedPolicy):
-            learned.append((policy, slots))
-        elif policy not in POLICIES and is_policy_path(policy):
-            learned.append((load_policy(policy), slots))
-        else:
-            chosen = POLICIES[policy].with_options(policy, config.population.options.get(policy, {}))
-            groups.append((chosen, slots))
-    return Population(learners, tuple(groups), tuple(learned))
-
-
-def _of_learners(
-    follow: Follow | Mapping[str, float] | Sequence[Follow], learners: IntArray, rng: np.random.Generator
-) -> Mapping[Follow, IntArray]:
-    """Whom the slots that would learn follow."""
-    if isinstance(follow, LearnedPolicy):
-        return {follow: learners}
-    if isinstance(follow, str | Mapping):
-        return _as_follow(_share_out(follow, learners, rng, "run.policy"))
-    if len(follow) != len(learners):
-        raise ConfigError(
-            f"{len(follow)} policies are given, and {len(learners)} households would learn; give each one"
-        )
-    return {
-        policy: np.array([slot for slot, its in zip(learners.tolist(), follow, strict=True) if its == policy])
-        for policy in dict.fromkeys(follow)
-    }
-
-
-def _learners(wanted: int | str | tuple[str, ...], names: Sequence[str], rng: np.random.Generator) -> IntArray:
-    """Slots of the learners, ascending."""
-    if wanted == "all":
-        return np.arange(len(names))
-    if isinstance(wanted, tuple):
-        unknown = [name for name in wanted if name not in names]
-        if unknown:
-            raise ConfigError(
-                f"population.learners: the street has no household {unknown[0]!r}, its households are {names[0]} to "
-                f"{names[-1]} (street.agent_names){suggest(unknown[0], names)}"
-            )
-        if len(set(wanted)) < len(wanted):
-            raise ConfigError(f"population.learners: {list(wanted)} names a household twice")
-        return np.array(sorted(names.index(name) for name in wanted), dtype=np.int64)
-    num_learners = int(wanted)
-    if num_learners > len(names):
-        raise ConfigError(f"population.learners: given {num_learners}, and the street has {len(names)} households")
-    if num_learners == len(names):
-        return np.arange(len(names))
-    return np.sort(rng.permutation(len(names))[:num_learners])
-
-
 def episode_length(config: Config, container: DataContainer) -> int:
     """Intervals of an episode by the section ``episode``."""
     if config.episode.num_intervals is not None:
@@ -374,26 +310,3 @@ def _roles_of(section: StreetSection, has_pv: BoolArray, rng: np.random.Generato
     is_prosumer = np.zeros(has_pv.size, dtype=bool)
     is_prosumer[rng.permutation(candidates)[:wanted]] = True
     return is_prosumer
-
-
-def _share_out(
-    mix: str | Mapping[str, float], slots: IntArray, rng: np.random.Generator, key: str
-) -> dict[str, IntArray]:
-    """Give every slot a policy, by largest remainder and then by lot."""
-    if isinstance(mix, str):
-        return {mix: slots} if slots.size else {}
-    counts = apportion(mix, slots.size, key)
-    parts = np.split(rng.permutation(slots), np.cumsum(counts)[:-1])
-    return {name: np.sort(part) for name, part in zip(mix, parts, strict=True) if part.size}
-
-
-def _as_follow(shared_out: Mapping[str, IntArray]) -> dict[Follow, IntArray]:
-    return {name: slots for name, slots in shared_out.items()}  # noqa: C416 (a dict of another type)
-
-
-def _join(one: Mapping[Follow, IntArray], other: Mapping[Follow, IntArray]) -> dict[Follow, IntArray]:
-    """Merge two assignments, a policy of both once."""
-    nobody = np.empty(0, dtype=np.int64)
-    return {
-        name: np.sort(np.concatenate([one.get(name, nobody), other.get(name, nobody)])) for name in {**one, **other}
-    }

@@ -200,7 +200,9 @@ class PopulationSection(Section):
         "truthful",
         description="policy of the others, or a mix {policy: share}; a learned policy by its file, e.g. runs/NAME/best",
     )
-    storage: StorageRuleName = Field("idle", description="what batteries do that no learner steers")
+    storage: StorageRuleName = Field(
+        "idle", description="what batteries do that no learner steers; rules that plan steer all devices"
+    )
     options: dict[ScriptedPolicyName, dict[str, Any]] = Field(
         default_factory=dict,
         description="options of policies, by policy, e.g. {linear: {slope: 0.2}}; they hold for run.policy too",

@@ -37,6 +37,14 @@ class TrainSection(Section):
     gamma: float = Field(0.99, ge=0.0, le=1.0, description="discount factor")
     gae_lambda: float = Field(0.95, ge=0.0, le=1.0, description="of advantages, where the algorithm has them")
     entropy: float = Field(0.0, ge=0.0, description="weight of the entropy bonus, where there is one")
+    episodes_end: bool = Field(
+        True,
+        description="whether the value of an episode stops at its last interval, where missing charge is paid for; "
+        "false: it goes on beyond, as after a time limit",
+    )
+    scales_observations: bool = Field(
+        True, description="whether networks see features scaled to mean 0 and spread 1, as random play finds them"
+    )
     epochs: int = Field(5, ge=1, description="passes over what was collected, or optimiser steps a hundred frames")
     minibatches: int = Field(4, ge=1, description="parts that a pass is split into")
     threads: int = Field(1, ge=1, description="threads of PyTorch")

@@ -244,7 +244,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         return vector
 
     def render(self) -> Any:
-        """Draw the last interval: text (``ansi``), an image, uint8 (``rgb_array``), or a window (``human``).
+        """Draw the last interval: text (``ansi``), an image, uint8 (``rgb_array``), or the page of it all (``human``).
 
         Raises
         ------
@@ -260,7 +260,7 @@ class AuctionEnv(ParallelEnv[str, Float32Array, Float32Array]):
         return self.controller.run_render(self.render_mode)
 
     def close(self) -> None:
-        """Close the window, if there is one."""
+        """Stop serving the page of ``human`` mode, if there is one."""
         if self.view is not None:
             self.view.close()
 

@@ -124,7 +124,7 @@ _NETWORK = {
 }
 
 _BOUNDS = {
-    "selfish_cost_dollars": "what the run costs if nobody trades and each battery does what is best for its owner",
+    "selfish_cost_dollars": "what the run costs if nobody trades and all devices do what is best for their owner",
     "optimal_cost_dollars": "a cost that nothing is below",
     "optimal_plan_cost_dollars": "cost of a plan that can be carried out",
     "value_captured": "`community_saving_dollars` over `grid_only_cost_dollars` less `optimal_cost_dollars`; no value "

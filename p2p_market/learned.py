@@ -94,7 +94,7 @@ class LearnedPolicy:
             raise ActionError(f"observations have shape {seen.shape}; this policy was learned for (B, *{expected})")
         outputs = len(self.components) if self.levels is None else sum(self.levels)
         values = np.empty((*seen.shape[:2], outputs), dtype=np.float32)
-        for group, places in self._places.items():
+        for group, places in self.places.items():
             values[:, places] = self.networks[group](seen[:, places])
         return self._act(values)
 
@@ -108,10 +108,16 @@ class LearnedPolicy:
         return np.tanh(5.0 * np.tanh(values / 5.0) if self.head == "soft_tanh" else values)
 
     @property
-    def _places(self) -> dict[str, IntArray]:
+    def places(self) -> dict[str, IntArray]:
+        """Places of the agents of each group."""
         return {
             group: np.array([self.agents.index(name) for name in members]) for group, members in self.groups.items()
         }
+
+    @property
+    def shares_one_network(self) -> bool:
+        """Whether all agents follow the same network."""
+        return len(self.groups) == 1
 
     @property
     def reads_book(self) -> bool:
@@ -236,11 +242,7 @@ def load_policy(path: str | Path) -> LearnedPolicy:
     ConfigError
         For a file that is missing, is no policy, or is broken, or one of another format.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / "best.npz"
-    elif not file.exists() and file.suffix != ".npz":
-        file = file.with_name(file.name + ".npz")
+    file = policy_file(path)
     if not file.is_file():
         raise ConfigError(f"{path}: no learned policy is there; expected a file that training wrote, such as best.npz")
     try:
@@ -257,6 +259,14 @@ def load_policy(path: str | Path) -> LearnedPolicy:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{file} is not a learned policy, or is broken: {error}") from error
     return policy
+
+
+def policy_file(path: str | Path) -> Path:
+    """The file that is meant by a path, see `load_policy`; it may not exist."""
+    file = Path(path)
+    if file.is_dir():
+        return file / "best.npz"
+    return file if file.exists() or file.suffix == ".npz" else file.with_name(file.name + ".npz")
 
 
 def is_policy_path(text: str) -> bool:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from p2p_market.errors import ConfigError
 
+EVALUATION_FOLDER = "an evaluation", ("evaluation.json", "summary.parquet", "episodes.parquet", "measures.parquet")
+"""What a folder of `p2p_market.evaluate` is and holds; the command line looks before it loads what makes frames."""
+
 
 def check_output(folder: str | Path, kind: str, files: Collection[str]) -> Path:
     """Make sure that results may be written to a folder: it does not exist, is empty, or holds earlier ones alone.

@@ -86,9 +86,14 @@ def bound_figures(controller: AuctionController, recorder: Recorder) -> dict[str
         ``optimal_cost_dollars``: nothing costs less; ``optimal_plan_cost_dollars``: a plan that can be carried out,
         which costs little more or the same. All of them with perfect foresight.
     """
+    return {name: float(costs.mean()) for name, costs in bound_costs(controller, recorder).items()}
+
+
+def bound_costs(controller: AuctionController, recorder: Recorder) -> dict[str, FloatArray]:
+    """The same by market, ``(B,)`` each."""
     costs = np.array([_costs(_episode(controller, recorder, market)) for market in range(recorder.row.shape[1])])
     names = ("selfish_cost_dollars", "optimal_cost_dollars", "optimal_plan_cost_dollars")
-    return dict(zip(names, costs.mean(axis=0).tolist(), strict=True))
+    return dict(zip(names, costs.T, strict=True))
 
 
 def _costs(episode: Episode) -> FloatArray:

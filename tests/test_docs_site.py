@@ -65,6 +65,13 @@ def test_every_page_of_the_api_is_in_the_contents(site: dict[str, Any]) -> None:
     assert set(re.findall(r"api/(\w+)\.md", contents)) == set(site["API"])
 
 
+def test_every_page_is_in_the_contents() -> None:
+    contents = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        assert f" {name}\n" in contents, f"mkdocs.yml: {name} is missing under nav"
+
+
 def test_what_is_cited_is_this_version() -> None:
     for name in ("CITATION.cff", "docs/citing.md"):
         assert __version__ in (ROOT / name).read_text(encoding="utf-8")

@@ -60,6 +60,7 @@ LAYERS = {
     "data_loading": 8,
     "build": 8,
     "build_network": 8,
+    "build_population": 8,
     "make": 9,
     "p2p_market_v0": 9,
     "registration": 9,
@@ -69,6 +70,7 @@ LAYERS = {
     "experiment": 10,
     "integrations": 10,
     "learned": 4,
+    "export": 5,
     "learned_players": 5,
     "config_data": 7,
     "config_market": 7,
@@ -139,7 +141,7 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
         if library == "gymnasium":
             assert part in ("scenario", "env", "vector_env", "make", "registration", "integrations"), place
         if library in LEARNS:
-            assert part in ("integrations", "training"), place
+            assert part in ("integrations", "training", "export"), place
     if part not in READS_FRAMES:
         for name, line in imports(path):
             assert name.split(".", maxsplit=1)[0] not in ("polars", "pandas"), f"{path}, line {line}: imports {name}"

@@ -86,7 +86,8 @@ def join_by_household(
 ) -> HouseholdColumns:
     """Columns of what all devices of a household take, and give, in the ``intervals`` (L,).
 
-    Where there is one device they are its own. Several get columns for their sum, which is taken or given.
+    Where there is one device they are its own. Several get columns for their sum, which is taken or given: no more is
+    taken by the household than by its devices, the rest being what one of them gives to another.
     """
     count = np.zeros(num_households, dtype=np.int64)
     for columns in devices:
@@ -110,10 +111,19 @@ def join_by_household(
         rows[:, many] = program.equal.new(np.zeros(joint))
         program.equal.put(rows[:, many], take[:, many], 1.0)
         program.equal.put(rows[:, many], give[:, many], -1.0)
+        taken = np.zeros(shape, dtype=np.int64)
+        taken[:, many] = program.at_most.new(np.zeros(joint))
+        program.at_most.put(taken[:, many], take[:, many], 1.0)
         for columns in devices:
             place = np.searchsorted(owners, columns.device.owners)
             joins = count[columns.device.owners] > 1
-            of_device = rows[:, place[joins]]
+            of_device, place = rows[:, place[joins]], place[joins]
             program.equal.put(of_device, columns.take[intervals][:, joins], -1.0)
             program.equal.put(of_device, columns.give[intervals][:, joins], 1.0)
+            program.at_most.put(taken[:, place], columns.take[intervals][:, joins], -1.0)
+            most = columns.device.most_taken[intervals][:, joins], columns.device.most_given[intervals][:, joins]
+            both = (most[0] > 0.0) & (most[1] > 0.0)
+            one_way = program.at_most.new(np.ones(int(both.sum())))
+            program.at_most.put(one_way, columns.take[intervals][:, joins][both], 1.0 / most[0][both])
+            program.at_most.put(one_way, columns.give[intervals][:, joins][both], 1.0 / most[1][both])
     return HouseholdColumns(owners, take, give, most_taken, most_given)

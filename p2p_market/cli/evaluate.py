@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from p2p_market.cli.options import Assignments, read_overrides
+from p2p_market.errors import ConfigError
 from p2p_market.learned import is_policy_path, load_policy
+from p2p_market.output import EVALUATION_FOLDER, check_output
 from p2p_market.policies import POLICIES
 from p2p_market.tasks import find_task
 
@@ -29,7 +31,7 @@ _COLUMNS = (
 
 
 def evaluate(
-    policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")],
+    policies: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="POLICY [RUN ...]")],
     *,
     task: Annotated[str, tyro.conf.arg(metavar="TASK")],
     split: Annotated[str, tyro.conf.arg(metavar="SPLIT")] = "test",
@@ -37,13 +39,15 @@ def evaluate(
     exploitability: bool = False,
     data: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
     set: Assignments = (),  # noqa: A002 (the option's name)
+    output: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None,
 ) -> None:
     """Measure a policy, scripted or learned, on a task by the task's fixed protocol, beside its references.
 
     Parameters
     ----------
-    policy
-        Name of a policy, see p2p-market list policies; or the folder of a training run, or a file best.npz.
+    policies
+        Name of a policy, see p2p-market list policies; or the folder of a training run, or a file best.npz. Several:
+        runs of one learner with different seeds, for measures over all of them.
     task
         Name of a task, see p2p-market list tasks, or a YAML file of your own.
     split
@@ -56,16 +60,24 @@ def evaluate(
         The Ausgrid files, for recorded homes in place of synthetic ones.
     set
         Values to change, e.g. --set market.mechanism=pay_as_bid; results are then not those of the task.
+    output
+        Folder for the tables as Parquet; default: nothing is written.
     """
     chosen = find_task(task)
-    player = policy if policy in POLICIES or not is_policy_path(policy) else load_policy(policy)
-    if isinstance(player, str):
-        _ = POLICIES[player]  # a wrong name is told before data is made
+    if not policies:
+        raise ConfigError(
+            "no policy was named; give one, see p2p-market list policies, or the folder of a training run"
+        )
+    learned = [name for name in policies if name not in POLICIES and is_policy_path(name)]
+    for name in policies:  # a wrong name or file is told before data is made
+        _ = load_policy(name) if name in learned else POLICIES[name]
+    if output is not None:
+        check_output(output, *EVALUATION_FOLDER)
 
     from p2p_market.evaluation import evaluate as measure  # noqa: PLC0415 (polars loads only where it is used)
 
     results = measure(
-        player,
+        policies if len(policies) > 1 else load_policy(policies[0]) if learned else policies[0],
         chosen,
         split=split,
         storage=storage,
@@ -83,6 +95,13 @@ def evaluate(
     if results.bounds is not None:
         notes.append("captured: share [%] of what could be saved")
     console.print("; ".join(notes), soft_wrap=True)
+    if len(policies) > 1:
+        heading = f"\n{len(policies)} runs on {results.num_episodes} days, 95 % intervals over both"
+        console.print(heading, style="bold")
+        console.print(measures_of(results))
+        console.print(f"a score is 0 for the grid alone and 1 for {results.scored_by}")
+    if output is not None:
+        console.print(f"written to {results.write(output)}", soft_wrap=True, highlight=False)
     if chosen.judged_by == "value_captured" and results.bounds is None:
         hint = "the share of what could be saved needs: pip install 'p2p-market[bounds]'"
         console.print(hint, markup=False, soft_wrap=True)
@@ -98,6 +117,20 @@ def table_of(results: EvaluationResults) -> Table:
     for place, row in enumerate(results.summary.iter_rows(named=True)):
         cells = [_cell(row, name, factor, decimals) for _, name, factor, decimals in shown]
         table.add_row(row["player"], *cells, style="bold" if place == 0 else None)
+    return table
+
+
+def measures_of(results: EvaluationResults) -> Table:
+    """The measures over runs and days as a table; savings in cents."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("measure")
+    for header in ("estimate", "low", "high"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for row in results.measures.iter_rows(named=True):
+        is_money = "saving" in row["measure"]
+        name = row["measure"] if row["baseline"] is None else f"{row['measure']} over {row['baseline']}"
+        factor, decimals = (100.0, 1) if is_money else (1.0, 3)
+        table.add_row(name, *(f"{factor * row[key] + 0.0:.{decimals}f}" for key in ("estimate", "low", "high")))
     return table
 
 

@@ -11,7 +11,9 @@ import tyro
 from p2p_market._version import __version__
 from p2p_market.cli.catalogue import list_parts, validate
 from p2p_market.cli.compare import compare
+from p2p_market.cli.cross_play import cross_play
 from p2p_market.cli.evaluate import evaluate
+from p2p_market.cli.export import export
 from p2p_market.cli.report import report
 from p2p_market.cli.simulate import run
 from p2p_market.cli.train import train
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "compare": compare,
                 "train": train,
                 "evaluate": evaluate,
+                "cross-play": cross_play,
+                "export": export,
                 "report": report,
                 "view": view,
                 "list": list_parts,

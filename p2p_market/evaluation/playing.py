@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from p2p_market.build import build_controller
+from p2p_market.build_population import Follow
 from p2p_market.config import Config
 from p2p_market.config_loading import load_config
 from p2p_market.controller import AuctionController
+from p2p_market.data.container import DataContainer
 from p2p_market.errors import ActionError, ConfigError
 from p2p_market.evaluation.asking import PolicyLike, as_batch_policy, is_followed
 from p2p_market.experiment import make_recorder
@@ -32,15 +34,16 @@ class Played:
 
 def play(
     config: Config,
-    policy: PolicyLike,
+    policy: PolicyLike | list[Follow],
     *,
     name: str,
     storage: str | None,
     per_agent: bool,
     episodes: int,
     seed: int,
+    container: DataContainer | None = None,
 ) -> Played:
-    """Play every episode of a protocol with one policy in the houses of all learners.
+    """Play every episode of a protocol with one policy in the houses of all learners, or with one for each of them.
 
     Raises
     ------
@@ -55,8 +58,8 @@ def play(
                 f"storage is {storage!r}, and the learned policy {name!r} steers its batteries itself; leave it out"
             )
         config = load_config(config, {"population.storage": storage})
-    if is_followed(policy):
-        controller = build_controller(config, num_markets=episodes, learners_follow=policy)  # type: ignore[arg-type]
+    if isinstance(policy, list) or is_followed(policy):
+        controller = build_controller(config, container=container, num_markets=episodes, learners_follow=policy)  # type: ignore[arg-type]
         controller.reset(seed)
         step = _steps_of_followers(controller)
     else:
@@ -64,7 +67,7 @@ def play(
             raise ConfigError(
                 f"storage is {storage!r}, and {name!r} is a callable, whose actions steer the batteries; leave it out"
             )
-        env = AuctionVectorEnv(build_controller(config, num_markets=episodes))
+        env = AuctionVectorEnv(build_controller(config, container=container, num_markets=episodes))
         controller = env.controller
         step = _steps_of(env, policy, name=name, per_agent=per_agent, seed=seed)
     start = controller.model.scenario.calendar.start[controller.state.row]

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from p2p_market._version import __version__
 from p2p_market.comparison.statistics import paired_difference
+from p2p_market.errors import ConfigError
+from p2p_market.evaluation import seeds
 from p2p_market.metrics import value_captured
 from p2p_market.notebook import as_text, html_table
+from p2p_market.output import EVALUATION_FOLDER, check_output, staged
 from p2p_market.types import AnyArray, FloatArray
 
 if TYPE_CHECKING:
     from p2p_market.evaluation.playing import Played
     from p2p_market.tasks.task import Task
+
+_NOTHING = 1e-6  # [$] a household and day
 
 REFERENCE = "truthful"
 """The player whom all others are compared with."""
@@ -88,6 +97,11 @@ class EvaluationResults:
         Results by player, the evaluated one first.
     bounds
         Least costs of an episode [$], mean over episodes, where they were worked out.
+    runs
+        Which of the players are runs of the learner that was evaluated, or the one policy; none where only the
+        references played.
+    optimal_cost
+        ``(B,)`` [$] least cost of each episode, where it was worked out.
     """
 
     task: Task
@@ -96,6 +110,8 @@ class EvaluationResults:
     num_episodes: int
     players: dict[str, PlayerResults]
     bounds: Mapping[str, float] | None = None
+    runs: tuple[str, ...] = ()
+    optimal_cost: FloatArray | None = None
 
     def _repr_html_(self) -> str:
         columns = [
@@ -150,6 +166,94 @@ class EvaluationResults:
         ]
         return pl.concat(frames)
 
+    @cached_property
+    def measures(self) -> pl.DataFrame:
+        """How good the learner is over its runs and the days, see `p2p_market.evaluation.seeds`; a row a measure.
+
+        Columns: ``measure``; ``baseline``, for those that compare; ``estimate`` with the 95 % bootstrap interval
+        ``low``, ``high``; ``num_runs``, ``num_days``. Savings are in dollars a household and day. Scores are 0 for the
+        grid alone and 1 for the optimum of the day, or where that was not worked out for ``truthful``; days on which
+        that saves nothing have none.
+
+        Raises
+        ------
+        ConfigError
+            Where only the references played.
+        """
+        if not self.runs:
+            raise ConfigError("only the references played; give evaluate a policy, or several runs of one learner")
+        saving = np.stack([self.players[name].saving for name in self.runs])
+        rows = [
+            _measured("saving", seeds.mean, [saving]),
+            _measured("interquartile mean of savings", seeds.interquartile_mean, [saving]),
+        ]
+        best = self._best_saving
+        if best is not None and (best > _NOTHING).any():
+            scores = saving[:, best > _NOTHING] / best[best > _NOTHING]
+            rows += [
+                _measured("score", seeds.mean, [scores]),
+                _measured("interquartile mean of scores", seeds.interquartile_mean, [scores]),
+                _measured("optimality gap", seeds.optimality_gap, [scores]),
+            ]
+        rows += [
+            _measured(
+                "probability of improvement", seeds.probability_of_improvement, [saving, other.saving[None]], name
+            )
+            for name, other in self.players.items()
+            if name not in self.runs
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    @property
+    def scored_by(self) -> str | None:
+        """What a score of 1 is: ``"optimum"``, ``"truthful"``, or nothing where neither is known."""
+        if self.optimal_cost is not None:
+            return "optimum"
+        return REFERENCE if REFERENCE in self.players and REFERENCE not in self.runs else None
+
+    @property
+    def _best_saving(self) -> FloatArray | None:
+        if self.scored_by is None:
+            return None
+        if self.optimal_cost is None:
+            return self.players[REFERENCE].saving
+        player = next(iter(self.players.values()))
+        best: FloatArray = (player.episodes["default_cost_dollars"] - self.optimal_cost) / player.household_days
+        return best
+
+    def write(self, folder: str | Path) -> Path:
+        """Write summary, episodes, key figures and, where somebody was evaluated, measures to a folder.
+
+        Everything is written beside the folder first and takes its place when complete; an earlier evaluation there is
+        replaced.
+
+        Raises
+        ------
+        ConfigError
+            If the folder holds something else.
+        """
+        target = check_output(folder, *EVALUATION_FOLDER)
+        with staged(target) as staging:
+            about = {
+                "version": __version__,
+                "task": self.task.name,
+                "split": self.split,
+                "seed": self.seed,
+                "episodes": self.num_episodes,
+                "runs": self.runs,
+                "scored_by": self.scored_by,
+                "kpis": {
+                    name: {key: value if math.isfinite(value) else None for key, value in kpis.items()}
+                    for name, kpis in self.kpis.items()
+                },
+            }
+            (staging / EVALUATION_FOLDER[1][0]).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            self.summary.write_parquet(staging / "summary.parquet")
+            self.episodes.write_parquet(staging / "episodes.parquet")
+            if self.runs:
+                self.measures.write_parquet(staging / "measures.parquet")
+        return target
+
     def _row(self, name: str, player: PlayerResults) -> dict[str, str | float]:
         kpis, episodes = player.kpis, player.episodes
         row: dict[str, str | float] = {
@@ -181,3 +285,18 @@ class EvaluationResults:
             "saving_dollars": (default - self.bounds[of]) / player.household_days,
             "value_captured": value_captured(figures, self.bounds["optimal_cost_dollars"]),
         }
+
+
+def _measured(
+    name: str, measure: seeds.Measure, players: Sequence[FloatArray], baseline: str | None = None
+) -> dict[str, str | float | None]:
+    found = seeds.with_interval(measure, players)
+    return {
+        "measure": name,
+        "baseline": baseline,
+        "estimate": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "num_runs": len(players[0]),
+        "num_days": players[0].shape[1],
+    }

@@ -87,7 +87,7 @@ class HouseholdEnv(gymnasium.Env[Float32Array, AnyArray]):
         return self.street.render()
 
     def close(self) -> None:
-        """Close the window, if there is one."""
+        """Stop serving the page of ``human`` mode, if there is one."""
         self.street.close()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gymnasium.spaces import Box
 
 from p2p_market.errors import ConfigError, EpisodeError, require_extra
 from p2p_market.make import vector_env
@@ -32,6 +33,11 @@ class StreetVecEnv(VecEnv):
         ``B``; the rows are so many times the learners of a street.
     infos
         Names of infos that go into the dicts which Stable-Baselines3 reads, a dict a row and step, e.g. ``["bill"]``.
+    episodes_end
+        Whether the learner takes the last interval for an end, after which nothing is worth anything, and not for a
+        time limit, beyond which it adds the value of what would come.
+    scaling
+        What observations go through; ``None`` leaves them as they are.
     **keywords
         As for `p2p_market.vector_env`.
 
@@ -50,17 +56,29 @@ class StreetVecEnv(VecEnv):
     """
 
     def __init__(
-        self, config: ConfigSource = None, *, num_markets: int = 16, infos: Sequence[str] = (), **keywords: Any
+        self,
+        config: ConfigSource = None,
+        *,
+        num_markets: int = 16,
+        infos: Sequence[str] = (),
+        episodes_end: bool = False,
+        scaling: Callable[[Float32Array], Float32Array] | None = None,
+        **keywords: Any,
     ) -> None:
         self.street = vector_env(config, num_envs=num_markets, **keywords)
         self.render_mode = None
         self._rows = num_markets * self.street.num_agents
         self._named = tuple(infos)
+        self._episodes_end = episodes_end
+        self._scaling = scaling
         known = ("bill", "filled", "clipped_features", *self.street.controller.info_names)
         for name in self._named:
             if name not in known:
                 raise ConfigError(f"infos: there is no info {name!r}; there are {', '.join(known)}")
-        super().__init__(self._rows, self.street.single_observation_space, self.street.single_action_space)
+        seen = self.street.single_observation_space
+        if scaling is not None:
+            seen = Box(-np.inf, np.inf, seen.shape, np.float32)
+        super().__init__(self._rows, seen, self.street.single_action_space)
         self._actions: AnyArray | None = None
         self._returns = np.zeros(self._rows)
         self._length = np.zeros(self._rows, dtype=np.int64)
@@ -112,14 +130,15 @@ class StreetVecEnv(VecEnv):
                 episode = {"r": float(self._returns[row]), "l": int(self._length[row]), "t": 0.0}
                 rows[row] = rows[row] | {
                     "terminal_observation": last[row],
-                    "TimeLimit.truncated": True,
+                    "TimeLimit.truncated": not self._episodes_end,
                     "episode": episode,
                 }
             self._returns[ends], self._length[ends] = 0.0, 0
         return rows
 
     def _flat(self, observations: Float32Array) -> Float32Array:
-        return observations.reshape(self._rows, -1)
+        flat = observations.reshape(self._rows, -1)
+        return flat if self._scaling is None else self._scaling(flat)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from p2p_market.config_loading import load_config
 from p2p_market.errors import ConfigError, require_extra
 from p2p_market.make import merged_overrides
 from p2p_market.randomness import episode_seed
-from p2p_market.types import AnyArray
+from p2p_market.types import AnyArray, Float32Array
 
 try:
     import torch
@@ -36,8 +36,9 @@ class StreetEnv(EnvBase):
     Learners are grouped by the first part of their names: one group ``household``, or ``prosumer`` and ``consumer``
     with ``street.agent_names: role``. A group's tensors are ``(B, n, ...)``: ``observation`` float32, ``action``,
     ``reward`` ``(B, n, 1)``, and ``info`` with the names in ``infos`` where there are any. ``state`` ``(B, S)``, for
-    centralised critics, and ``done``, ``terminated`` and ``truncated`` ``(B, 1)`` stand at the root. Nobody terminates;
-    a market is truncated at the horizon, and reset when TorchRL says so (partial resets work).
+    centralised critics, and ``done``, ``terminated`` and ``truncated`` ``(B, 1)`` stand at the root. Nobody leaves
+    early; a market is truncated at the horizon, or terminated with ``episodes_end``, and reset when TorchRL says so
+    (partial resets work).
 
     Parameters
     ----------
@@ -59,6 +60,11 @@ class StreetEnv(EnvBase):
     reseeds_episodes
         Whether reset number *k* of all markets together is seeded by ``seed`` and *k*, so that training can go on from
         the end of any episode as if it had never stopped. Needs a ``seed``.
+    episodes_end
+        Whether the last interval is told as an end (``terminated``), after which nothing is worth anything, and not as
+        a time limit (``truncated``), beyond which learners add the value of what would come.
+    scaling
+        What observations go through, and states where everybody learns; ``None`` leaves them as they are.
 
     Attributes
     ----------
@@ -88,6 +94,8 @@ class StreetEnv(EnvBase):
         infos: Sequence[str] = (),
         with_state: bool = True,
         reseeds_episodes: bool = False,
+        episodes_end: bool = False,
+        scaling: Callable[[Float32Array], Float32Array] | None = None,
         **keys: Any,
     ) -> None:
         checked = load_config(config, merged_overrides(overrides, keys, max_cycles))
@@ -114,6 +122,8 @@ class StreetEnv(EnvBase):
         self._shares_memory = torch.device(device).type == "cpu"
         self._seed = seed
         self._reseeds_from = seed if reseeds_episodes else None
+        self._end = "terminated" if episodes_end else "truncated"
+        self._scaling = scaling
         self.num_resets = 0
         self.seconds = 0.0
         self._make_specs()
@@ -131,7 +141,7 @@ class StreetEnv(EnvBase):
         for group, members in self.group_map.items():
             shape = (size, len(members))
             low, high = (torch.from_numpy(bound).to(device).expand(*shape, -1) for bound in (space.low, space.high))
-            seen = {"observation": Bounded(low, high, dtype=torch.float32, device=device)}
+            seen = {"observation": _box(low, high, is_scaled=self._scaling is not None)}
             if self.info_names:
                 unbounded = {
                     name: Unbounded((*shape, 1), dtype=torch.float32, device=device) for name in self.info_names
@@ -145,7 +155,7 @@ class StreetEnv(EnvBase):
         if self.with_state:
             state = scenario.get_state_space()
             low, high = (torch.from_numpy(bound).to(device).expand(size, -1) for bound in (state.low, state.high))
-            observations["state"] = Bounded(low, high, dtype=torch.float32, device=device)
+            observations["state"] = _box(low, high, is_scaled=self._scaling is not None)
         self.observation_spec, self.action_spec, self.reward_spec = observations, actions, rewards
         flags = ("done", "terminated", "truncated")
         self.done_spec = Composite(
@@ -200,6 +210,8 @@ class StreetEnv(EnvBase):
         """What all groups see, and which markets are over."""
         controller, (size,) = self.controller, self.batch_size
         observations, _ = controller.observe()
+        if self._scaling is not None:
+            observations = self._scaling(observations)
         seen, told = self._tensor(observations), {name: self._tensor(values) for name, values in infos.items()}
         following = TensorDict({}, batch_size=self.batch_size, device=self.device)
         for group, places in self._places.items():
@@ -216,8 +228,8 @@ class StreetEnv(EnvBase):
             following.set("state", self._tensor(state))
         over = torch.zeros((size, 1), dtype=torch.bool) if truncated is None else torch.from_numpy(truncated)[:, None]
         over = over.to(self.device)
-        for name, values in (("truncated", over), ("done", over.clone()), ("terminated", torch.zeros_like(over))):
-            following.set(name, values)
+        for name in ("terminated", "truncated", "done"):
+            following.set(name, over.clone() if name in ("done", self._end) else torch.zeros_like(over))
         return following
 
     def _tensor(self, values: AnyArray) -> Any:
@@ -228,6 +240,12 @@ class StreetEnv(EnvBase):
 def _as_slice(places: list[int]) -> slice | list[int]:
     """Neighbours as a slice, whose tensors are views."""
     return slice(places[0], places[-1] + 1) if places == list(range(places[0], places[-1] + 1)) else places
+
+
+def _box(low: Any, high: Any, *, is_scaled: bool) -> TensorSpec:
+    if is_scaled:  # an affine map of bounds would do, if it were known to be one
+        return Unbounded(low.shape, dtype=torch.float32, device=low.device)
+    return Bounded(low, high, dtype=torch.float32, device=low.device)
 
 
 def _action_spec(levels: Sequence[int] | None, shape: tuple[int, ...], device: Any) -> TensorSpec:

@@ -53,14 +53,14 @@ def zi_unconstrained(view: BidView) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True)
 class MarginalValue(Policy):
-    """Bid what energy is worth to the plan of the own battery, and as `truthful` where the battery rests.
+    """Bid what energy is worth to the plan of the own devices, and as `truthful` where they rest.
 
-    Whose battery takes energy bids no more for its net load than a kWh in the battery is worth to the plan, losses and
-    wear taken off; whose battery gives energy asks no less than what the plan loses by it. The worth is the dual price
+    Whose devices take energy bids no more for its net load than a stored kWh is worth to the plan, losses and wear
+    taken off; whose devices give energy asks no less than what the plan loses by it. The worth is the dual price
     of the stored energy in the storage rule's linear program [1]_. A tick is given away, so that rounding does not part
     those whom the plan joins at one price.
 
-    What the battery does is settled before the bids are, so a kWh that is not bought here costs the retail price:
+    What the devices do is settled before the bids are, so a kWh that is not bought here costs the retail price:
     `truthful` bids then match more where plan and outcome differ, and these give the better price.
 
     References
@@ -70,7 +70,7 @@ class MarginalValue(Policy):
     """
 
     reads_plan = True
-    knows = "own meter, tariff, battery and its plan"
+    knows = "own meter, tariff, devices and their plan"
 
     def bid(self, view: BidView, memory: Memory) -> tuple[FloatArray, FloatArray]:  # noqa: ARG002 (it has none)
         """Bid the worth, within the own tariff."""

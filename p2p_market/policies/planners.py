@@ -76,9 +76,9 @@ class Planning:
         The storage rule.
     scenario
         The world: tariffs, meters, forecasts, network, devices.
-    by_themselves
-        ``(N,)`` by kind of device: households that steer theirs themselves, as learners and learned policies do; those
-        devices it takes to follow their default schedule.
+    steered_by_choice
+        By kind of device the households ``(N,)`` that steer theirs themselves; those devices it takes to follow their
+        default schedule.
     network_fee
         [$/kWh] on energy that neighbours trade.
 
@@ -95,7 +95,7 @@ class Planning:
         name: str,
         planner: Planner,
         scenario: AuctionScenario,
-        by_themselves: Mapping[str, BoolArray],
+        steered_by_choice: Mapping[str, BoolArray],
         network_fee: float,
     ) -> None:
         others = kinds_left_out(scenario.fleet.devices)
@@ -118,7 +118,7 @@ class Planning:
         for kind, device in scenario.fleet.devices.items():
             assert isinstance(device, Plannable)  # noqa: S101 - checked above
             self._devices[kind] = device
-            self._steered[kind] = device.owners & ~by_themselves[kind] if kind in by_themselves else device.owners
+            self._steered[kind] = device.owners & ~steered_by_choice[kind]
         self._has_some = any(steered.any() for steered in self._steered.values())
         self._plans: list[_Kept | None] = []
 

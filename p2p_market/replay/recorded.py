@@ -13,7 +13,6 @@ import polars as pl
 from p2p_market.errors import DataError
 from p2p_market.replay.run_files import RunFiles, broken, open_run, stamp_of
 from p2p_market.replay.slices import (
-    HOUSEHOLD_COLUMNS,
     Households,
     MarketCourse,
     binned,
@@ -25,7 +24,16 @@ from p2p_market.replay.slices import (
     markets_of,
     pairs_of,
 )
-from p2p_market.replay.source import Answer, block_size, clock_of, columns, largest, numbers, rows_of_day
+from p2p_market.replay.source import (
+    HOUSEHOLD_COLUMNS,
+    Answer,
+    block_size,
+    clock_of,
+    columns,
+    largest,
+    numbers,
+    rows_of_day,
+)
 
 _STRIP = 480  # bins of the strip below the slider
 _OWNS = 1e-9  # [kWh] a battery that is never charged and never moves shows nothing

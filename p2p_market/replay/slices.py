@@ -9,39 +9,8 @@ import numpy as np
 import polars as pl
 
 from p2p_market.recorder import COSTS_BESIDE_BILL
+from p2p_market.replay.source import HOUSEHOLD_COLUMNS, INTERVAL_COLUMNS, PAIR_COLUMNS, SCALED_COLUMNS
 from p2p_market.types import AnyArray, FloatArray, IntArray
-
-HOUSEHOLD_COLUMNS = (
-    "demand_kwh",
-    "pv_kwh",
-    "net_load_kwh",
-    "limit_price_dollars_per_kwh",
-    "order_kwh",
-    "filled_kwh",
-    "unit_price_dollars_per_kwh",
-    "grid_import_kwh",
-    "grid_export_kwh",
-    "bill_dollars",
-    "grid_only_bill_dollars",
-    "battery_kwh",
-    "state_of_charge",
-)
-"""What is told of a household and interval, where it was recorded."""
-INTERVAL_COLUMNS = (
-    "demand_kwh",
-    "pv_kwh",
-    "traded_kwh",
-    "price_dollars_per_kwh",
-    "price_low_dollars_per_kwh",
-    "price_high_dollars_per_kwh",
-    "grid_import_kwh",
-    "grid_export_kwh",
-    "bill_dollars",
-    "grid_only_bill_dollars",
-)
-"""What is told of an interval, where it was recorded."""
-PAIR_COLUMNS = ("quantity_kwh", "buyer_price_dollars_per_kwh", "seller_price_dollars_per_kwh")
-_SCALED = ("demand_kwh", "pv_kwh", "filled_kwh", "grid_import_kwh", "grid_export_kwh", "battery_kwh", "state_of_charge")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +57,7 @@ def course_of(intervals: pl.LazyFrame, market: int) -> MarketCourse:
 def households_of(households: pl.LazyFrame, market: int) -> Households:
     """Sum up the households of a market, in the order in which they first appear."""
     present = _present(households)
-    scaled = [name for name in _SCALED if name in present]
+    scaled = [name for name in SCALED_COLUMNS if name in present]
     rows = (
         households.filter(pl.col("market") == market, pl.col("household").is_not_null())
         .group_by("household", maintain_order=True)

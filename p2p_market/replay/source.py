@@ -13,6 +13,46 @@ Answer = dict[str, Any]
 """A mapping that JSON can hold: no nan, no arrays."""
 
 MILLISECONDS_A_DAY = 86_400_000
+HOUSEHOLD_COLUMNS = (
+    "demand_kwh",
+    "pv_kwh",
+    "net_load_kwh",
+    "limit_price_dollars_per_kwh",
+    "order_kwh",
+    "filled_kwh",
+    "unit_price_dollars_per_kwh",
+    "grid_import_kwh",
+    "grid_export_kwh",
+    "bill_dollars",
+    "grid_only_bill_dollars",
+    "battery_kwh",
+    "state_of_charge",
+)
+"""What is told of a household and interval, where it was recorded."""
+INTERVAL_COLUMNS = (
+    "demand_kwh",
+    "pv_kwh",
+    "traded_kwh",
+    "price_dollars_per_kwh",
+    "price_low_dollars_per_kwh",
+    "price_high_dollars_per_kwh",
+    "grid_import_kwh",
+    "grid_export_kwh",
+    "bill_dollars",
+    "grid_only_bill_dollars",
+)
+"""What is told of an interval, where it was recorded."""
+PAIR_COLUMNS = ("quantity_kwh", "buyer_price_dollars_per_kwh", "seller_price_dollars_per_kwh")
+SCALED_COLUMNS = (
+    "demand_kwh",
+    "pv_kwh",
+    "filled_kwh",
+    "grid_import_kwh",
+    "grid_export_kwh",
+    "battery_kwh",
+    "state_of_charge",
+)
+"""Of these the largest sizes are told, which pictures are scaled by."""
 _BLOCK_CELLS = 4_000  # households times intervals of one answer: some hundred kB, some milliseconds
 _MOST_INTERVALS = 96
 

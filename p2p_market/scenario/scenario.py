@@ -19,17 +19,15 @@ from p2p_market.network.network import Network
 from p2p_market.scenario.actions import ACTION_MAPS, ActionMap
 from p2p_market.scenario.features import ObservationScales, calendar_table
 from p2p_market.scenario.forecasts import Forecaster, ForecastRule
+from p2p_market.scenario.meters import Meters
 from p2p_market.scenario.observations import Observer
 from p2p_market.scenario.samplers import HouseholdSampler, WindowSampler, check_roles
-from p2p_market.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
+from p2p_market.types import BoolArray, Float32Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from p2p_market.data.container import DataContainer
     from p2p_market.model import MarketState
     from p2p_market.tariffs import TariffSchedule
-
-
-_MOST_UNITS = 2**30  # differences of two readings fit 32 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +171,14 @@ class AuctionScenario:
                 f"action map {action!r} steers {missing[0]!r}, and nobody on this street has one; "
                 f"give the street some (devices.{missing[0]}), or choose another action map"
             )
+        controlled_loads = self.fleet.devices.get("controlled_load")
+        self.meters = Meters(
+            container,
+            is_prosumer=street.is_prosumer,
+            pv_capacity_kw=street.pv_capacity_kw,
+            energy_unit=energy_unit,
+            controlled_loads=controlled_loads if isinstance(controlled_loads, ControlledLoads) else None,
+        )
         self.window = WindowSampler(container.calendar) if window is None else window
         self.households = HouseholdSampler(has_pv, street.is_prosumer)
         self.interval_hours = container.interval_minutes / 60.0
@@ -190,26 +196,6 @@ class AuctionScenario:
             forecaster=forecaster,
             network=network,
         )
-        units_per_kwh = round(1.0 / energy_unit)
-        if units_per_kwh < 1 or abs(units_per_kwh * energy_unit - 1.0) > 1e-9:
-            raise ConfigError(
-                f"the energy unit (market.energy_unit_wh) is {1000.0 * energy_unit:g} Wh; expected a whole number of "
-                "units a kWh, e.g. 1 Wh"
-            )
-        self._units_per_kwh = units_per_kwh
-        # demand and PV of all households, an interval after the other: one look-up reads both
-        self._units: AnyArray = np.empty((2, container.demand.size), dtype=np.int32)
-        self._units[0] = _in_units(self._consumption(container), units_per_kwh).ravel()
-        pv = _in_units(container.pv, units_per_kwh)
-        if street.pv_capacity_kw is not None:
-            pv = np.rint(pv * self._scale_to_capacity(street.pv_capacity_kw))
-            if pv.max() > _MOST_UNITS:
-                self._units = self._units.astype(np.float64)
-        self._units[1] = pv.ravel()
-        num_rows, num_homes = container.get_size()
-        self._recorded = self._sum_up_controlled_load(container, units_per_kwh)
-        self._first_unit = num_homes * np.arange(num_rows)  # where the interval of each row starts in that table
-        self._pv_mask = None if street.is_prosumer.all() else street.is_prosumer.astype(np.float64)
         self.homogeneous = homogeneous
         self.feature_mask = self._owners_of(
             [feature.device for feature in self.observer.features],
@@ -230,43 +216,6 @@ class AuctionScenario:
             elif needs_pv:
                 mask[:, place] = self.street.is_prosumer
         return mask
-
-    def _consumption(self, container: DataContainer) -> Float32Array:
-        """``(T, H)`` [kWh] demand, without the controlled load where that is a device."""
-        if "controlled_load" not in self.fleet.devices:
-            return container.demand
-        if container.controlled_load is None:
-            raise ConfigError(
-                "devices.controlled_load: the data has no controlled load kept apart; load it with "
-                "include_controlled_load, or leave the device out"
-            )
-        general: Float32Array = np.maximum(container.demand - container.controlled_load, np.float32(0.0))
-        return general
-
-    def _sum_up_controlled_load(self, container: DataContainer, units_per_kwh: int) -> AnyArray | None:
-        """``(T + 1, H)`` units recorded before each row; ``None`` where nobody asks."""
-        device = self.fleet.devices.get("controlled_load")
-        if not isinstance(device, ControlledLoads) or container.controlled_load is None:
-            return None
-        units = _in_units(container.controlled_load, units_per_kwh)
-        table: FloatArray = np.concatenate([np.zeros((1, units.shape[1])), np.cumsum(units, axis=0)])
-        windows = {place for place in zip(device.first_slot, device.num_slots, device.largest, strict=True) if place[2]}
-        for first_slot, num_slots, largest in windows:
-            opens = np.flatnonzero(self.calendar.slot == first_slot)
-            needed = table[np.minimum(opens + num_slots, len(units))] - table[opens]
-            if needed.max(initial=0.0) > largest * num_slots * units_per_kwh + 1e-6:
-                day, home = np.unravel_index(needed.argmax(), needed.shape)
-                raise ConfigError(
-                    f"devices.controlled_load: {largest * num_slots:g} kWh can be delivered in the window, and "
-                    f"customer {container.customer_ids[home]} needs {needed.max() / units_per_kwh:g} kWh in that of "
-                    f"{self.calendar.day[opens[day]]}; raise power_kw or window_hours"
-                )
-        return table
-
-    def _scale_to_capacity(self, capacity_kw: float) -> FloatArray:
-        """``(H,)`` factor from the data's PV to the street's roof size."""
-        capacity = self.data_container.pv_capacity
-        return np.where(capacity > 0.0, capacity_kw / np.where(capacity > 0.0, capacity, 1.0), 0.0)
 
     @property
     def num_households(self) -> int:
@@ -334,19 +283,13 @@ class AuctionScenario:
 
         A row past the end of the data reads the last one; only an episode that ends with the data gets there.
         """
-        energy = np.empty((3, *profile.shape))
-        energy[:2] = self._units.take(self._first_unit.take(row, mode="clip")[:, None] + profile, axis=1)
-        if self._pv_mask is not None:
-            energy[1] *= self._pv_mask
-        np.subtract(energy[0], energy[1], out=energy[2])
-        energy /= self._units_per_kwh
-        return energy[0], energy[1], energy[2]
+        return self.meters.read(row, profile)
 
     def announce(self, state: MarketState) -> MarketState:
         """The state as households know it when they bid: what they forecast of their meters, where they bid ahead."""
         if self._announces is None:
             return state
-        units = self._units_per_kwh
+        units = self.meters.units_per_kwh
         demand, pv = (np.rint(self._announces.energy(state, quantity, 0) * units) for quantity in (0, 1))
         return replace(state, demand=demand / units, pv=pv / units, net_load=(demand - pv) / units)
 
@@ -360,33 +303,25 @@ class AuctionScenario:
     def describe_interval(self, state: MarketState) -> DeviceInterval:
         """Describe the coming interval, with its meters as in ``state``, to devices."""
         slot = self.calendar.slot.take(state.row, mode="clip")
-        table, profile = self._recorded, state.profile
         interval = DeviceInterval(
             state.row, slot, state.elapsed, state.demand, state.pv, state.net_load, draws=state.device_draws
         )
-        if table is None:
+        if not self.meters.has_controlled_load:
             return interval
 
         def recorded(first: IntArray, end: IntArray) -> FloatArray:
-            last = len(table) - 1
-            energy: FloatArray = table[np.minimum(end, last), profile] - table[np.minimum(first, last), profile]
-            return energy / self._units_per_kwh
+            return self.meters.read_controlled_load(first, end, state.profile)
 
         return replace(interval, recorded_load=recorded)
 
     def read_controlled_load(self, row: IntArray, profile: IntArray) -> FloatArray:
         """Controlled load ``(K, N)`` [kWh] recorded in rows ``row`` (K,), 0 past the end; where that is a device."""
-        table = self._recorded
-        assert table is not None  # noqa: S101 - asked on such streets alone
-        last = len(table) - 1
-        first, end = np.minimum(row, last)[:, None], np.minimum(row + 1, last)[:, None]
-        energy: FloatArray = table[end, profile] - table[first, profile]
-        return energy / self._units_per_kwh
+        return self.meters.read_controlled_load(row[:, None], row[:, None] + 1, profile)
 
     @property
     def has_controlled_load(self) -> bool:
         """Whether controlled loads are devices, so that their record is known apart."""
-        return self._recorded is not None
+        return self.meters.has_controlled_load
 
     def read_retail_of_day(self, row: IntArray) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest retail price of the day of interval ``row`` (B,), ``(B, N)`` [$/kWh] each."""
@@ -403,17 +338,3 @@ class AuctionScenario:
         rows = np.minimum(row, len(self.calendar) - 1)
         retail_price, feed_in_price = self.tariffs.prices(rows)
         return retail_price, feed_in_price, self.tariffs.band_low.take(rows), self.tariffs.band_high.take(rows)
-
-
-def _in_units(energy: Float32Array, units_per_kwh: int) -> FloatArray:
-    """Whole units of energy; a reading half way between two goes to the even one, as it is written in decimals.
-
-    A float32 is off its decimals by up to 6e-8 of itself, so a thousandth of a unit is settled first.
-    """
-    units = np.round(energy * np.float64(units_per_kwh), 3)
-    if units.max() > _MOST_UNITS:
-        raise ConfigError(
-            f"the energy unit (market.energy_unit_wh) of {1000.0 / units_per_kwh:g} Wh is too fine for readings of up "
-            f"to {float(energy.max()):g} kWh; expected at least {1000.0 * float(energy.max()) / _MOST_UNITS:.1g} Wh"
-        )
-    return np.rint(units, out=units)

@@ -28,6 +28,7 @@ except ImportError as error:
     raise require_extra("benchmarl", "train", "train.backend benchmarl") from error
 
 _ON_POLICY = ("ippo", "mappo")
+_NEAR_THE_CAP = 0.9  # a tanh reaches no cap, and close to it learns nothing
 
 
 class _Task(StreetTaskClass):
@@ -40,7 +41,13 @@ class _Task(StreetTaskClass):
     def get_env_fun(self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any) -> Any:  # noqa: ARG002 - the library's signature
         def make() -> StreetEnv:
             return StreetEnv(
-                self.plan.street, num_envs=num_envs, seed=self.plan.train.seed, device=device, reseeds_episodes=True
+                self.plan.street,
+                num_envs=num_envs,
+                seed=self.plan.train.seed,
+                device=device,
+                reseeds_episodes=True,
+                episodes_end=self.plan.train.episodes_end,
+                scaling=self.plan.scaling,
             )
 
         return make
@@ -106,7 +113,11 @@ class BenchmarlLearner:
                 config=self._settings(self._folder.name),
                 callbacks=[self.watch],
             )
+        if train.algorithm in _ON_POLICY:
+            for loss in self.experiment.losses.values():
+                loss.normalize_advantage = True  # as the other backend does; rewards are cents
         self._env: StreetEnv = self.experiment.collector.env.base_env
+        self._start_at_first_action()
         self._check_networks()
 
     def _algorithm(self) -> Any:
@@ -161,7 +172,8 @@ class BenchmarlLearner:
                     (*network.weights[:-1], network.weights[-1][:, :half]),
                     (*network.biases[:-1], network.biases[-1][:half]),
                 )
-            networks[group] = network
+            scaling = self.plan.scaling
+            networks[group] = network if scaling is None else scaling.folded(network)
         groups = {group: tuple(members) for group, members in self.experiment.group_map.items()}
         return self.plan.learned(networks, groups, self._head, self.experiment.total_frames * len(self.plan.agents))
 
@@ -174,6 +186,16 @@ class BenchmarlLearner:
         if not self._is_continuous:
             return "choice"
         return "tanh" if getattr(self.experiment.algorithm_config, "use_tanh_normal", True) else "clip"
+
+    def _start_at_first_action(self) -> None:
+        first = self.plan.first_action
+        if first is None:
+            return
+        bias = first if self._head == "clip" else np.arctanh(_NEAR_THE_CAP * first)
+        for policy in self.experiment.group_policies.values():
+            last = [values for name, values in policy.named_parameters() if name.endswith("bias")][-1]
+            with torch.no_grad():
+                last.data[..., : len(bias)].copy_(torch.from_numpy(bias))
 
     def _network(self, group: str) -> Network:
         """The layers of a group's policy, in order."""
@@ -196,7 +218,11 @@ class BenchmarlLearner:
             places = [policy.agents.index(name) for name in members]
             observations[:, places] = seen[group, "observation"].cpu().numpy()
             expected[:, places] = acted[group, "action"].cpu().numpy()
+        if self.plan.scaling is not None:
+            observations = self.plan.scaling.undone(observations)
         found = policy(observations)
+        if self._head == "clip":
+            expected = expected.clip(-1.0, 1.0)  # as the street does with actions beyond
         if not np.allclose(found, expected, atol=1e-4):
             raise ConfigError(
                 f"the network of algorithm {self.plan.train.algorithm!r} cannot be written as a learned policy: its "

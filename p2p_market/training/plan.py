@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
+
 from p2p_market.build import build_controller
 from p2p_market.config import Config
 from p2p_market.config_train import TrainSection
@@ -14,6 +16,8 @@ from p2p_market.errors import ConfigError
 from p2p_market.learned import LearnedPolicy
 from p2p_market.scenario.actions import ACTION_MAPS
 from p2p_market.tasks import find_task
+from p2p_market.training.scaling import Scaling
+from p2p_market.types import FloatArray
 
 _SPLITS = ("train", "validation")
 CHOOSES = ("iql", "vdn", "qmix")
@@ -101,6 +105,23 @@ class TrainingPlan:
     def controller(self) -> AuctionController:
         """One market of the street, for its sizes and names."""
         return build_controller(self.street)
+
+    @cached_property
+    def scaling(self) -> Scaling | None:
+        """What observations go through before a network sees them."""
+        return Scaling.of(self.street) if self.train.scales_observations else None
+
+    @cached_property
+    def first_action(self) -> FloatArray | None:
+        """``(A,)`` what an untrained policy means: the middle of the band for all there is to trade, devices idle.
+
+        ``None`` for choices, and maps that cannot say it.
+        """
+        action_map = self.controller.model.scenario.action_map
+        if action_map.levels is not None or action_map.encode is None:
+            return None
+        action: FloatArray = action_map.encode(np.zeros(1), np.ones(1))[0]
+        return action
 
     @property
     def horizon(self) -> int:

@@ -26,7 +26,9 @@ class StableBaselines3Learner:
         train = plan.train
         torch.set_num_threads(train.threads)
         self.plan = plan
-        self.rows = StreetVecEnv(plan.street, num_markets=train.num_markets)
+        self.rows = StreetVecEnv(
+            plan.street, num_markets=train.num_markets, episodes_end=train.episodes_end, scaling=plan.scaling
+        )
         steps = plan.horizon * train.episodes
         options = dict(train.options)
         # from the start most actions lie inside [-1, 1]: at the caps, prices teach nothing
@@ -48,6 +50,9 @@ class StableBaselines3Learner:
             self.model = PPO("MlpPolicy", self.rows, **settings)
         except TypeError as error:  # a keyword that it does not have
             raise ConfigError(f"train.options: {error}") from None
+        if plan.first_action is not None:
+            with torch.no_grad():
+                self.model.policy.action_net.bias.copy_(torch.from_numpy(plan.first_action))
         self.num_updates = 0
 
     def advance(self) -> Update:
@@ -67,6 +72,8 @@ class StableBaselines3Learner:
         layers = [layer for layer in policy.mlp_extractor.policy_net if isinstance(layer, torch.nn.Linear)]
         layers.append(policy.action_net)
         network = network_of([(layer.weight, layer.bias) for layer in layers])
+        if self.plan.scaling is not None:
+            network = self.plan.scaling.folded(network)
         groups = {"household": self.plan.agents}
         return self.plan.learned({"household": network}, groups, "clip", int(self.model.num_timesteps))
 

@@ -19,15 +19,35 @@ _BAR = 26
 _NAME = 18
 
 
-def describe(scene: Scene) -> str:
-    """Describe a scene in lines of at most 78 ASCII characters; without a newline at the end."""
+# What a line begins with, and how it looks on a terminal: yellow and blue-green are told apart by everybody.
+_LOOKS = (
+    ("  ask ", "33"),
+    ("  bid ", "36"),
+    ("  --- ", "1;32"),
+    ("Order book ", "1"),
+    ("Largest ", "1"),
+    ("-----", "2"),
+)
+
+
+def describe(scene: Scene, *, coloured: bool = False) -> str:
+    """Describe a scene in lines of at most 78 ASCII characters; without a newline at the end.
+
+    ``coloured`` adds the colours of a terminal, and changes nothing else.
+    """
     lines = _head(scene)
     if scene.book is None:
         lines += _coming(scene)
     else:
         lines += _ladder(scene.book, scene.mechanism)
         lines += [*_traders(scene), "", *_sums(scene)]
-    return "\n".join(line.rstrip() for line in lines)
+    plain = [line.rstrip() for line in lines]
+    return "\n".join(map(_painted, plain) if coloured else plain)
+
+
+def _painted(line: str) -> str:
+    look = next((look for start, look in _LOOKS if line.startswith(start)), "")
+    return f"\x1b[{look}m{line}\x1b[0m" if look else line
 
 
 def _head(scene: Scene) -> list[str]:

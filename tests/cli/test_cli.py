@@ -44,7 +44,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     status, output, errors = call(capsys, *words)
     assert (status, errors) == (0, "")
-    for command in ("run", "list", "validate", "data"):
+    for command in ("run", "view", "list", "validate", "data"):
         assert command in output
 
 
@@ -57,7 +57,8 @@ def test_help_of_a_command_names_its_options(capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.parametrize(
-    "command", ["", "run", "list", "validate", "data", "data fetch", "data info", "data convert", "data synthesise"]
+    "command",
+    ["", "run", "view", "list", "validate", "data", "data fetch", "data info", "data convert", "data synthesise"],
 )
 def test_help_speaks_no_python(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, output, errors = call(capsys, *command.split(), "--help")

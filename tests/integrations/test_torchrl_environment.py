@@ -110,3 +110,21 @@ def test_what_cannot_be_is_said() -> None:
         torch_env(infos=["bil"])
     with pytest.raises(ConfigError, match="nobody learns"):
         torch_env(learners=0)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_last_interval_is_an_end_or_a_time_limit(ends: bool) -> None:
+    env = torch_env(seed=0, num_envs=2, episodes_end=ends)
+    last = env.rollout(48)["next"][:, -1]
+    assert last["done"].all()
+    assert last["terminated"].all() == ends
+    assert last["truncated"].any() != ends
+    check_env_specs(env)
+
+
+def test_scaled_observations_and_states() -> None:
+    plain, scaled = torch_env(seed=0), torch_env(seed=0, scaling=lambda observations: 2.0 * observations)
+    check_env_specs(torch_env(seed=0, scaling=lambda observations: 2.0 * observations))
+    first, second = plain.reset(), scaled.reset()
+    for name in (("household", "observation"), "state"):
+        np.testing.assert_array_equal(2.0 * first[name].numpy(), second[name].numpy())

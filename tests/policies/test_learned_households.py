@@ -119,14 +119,14 @@ def test_planners_leave_out_the_batteries_that_a_learned_policy_steers() -> None
     policy = policy_of(street_vector_env(1, 4, DATA, action="price_quantity_storage", overrides=BATTERY))
     config = load_config(None, BATTERY | {"num_households": 4, "population.storage": "optimal"})
     follow = [policy, "truthful", "truthful", policy]
-    rule = build_controller(config, container=DATA, learners_follow=follow).storage_rule
+    rule, alone = (
+        build_controller(config, container=DATA, learners_follow=followed).storage_rule
+        for followed in (follow, "truthful")
+    )
     assert isinstance(rule, Planning)
-    assert rule._batteries is not None
-    alone = build_controller(config, container=DATA, learners_follow="truthful").storage_rule
     assert isinstance(alone, Planning)
-    assert alone._batteries is not None
-    expected = alone._batteries.capacity * [0.0, 1.0, 1.0, 0.0]
-    np.testing.assert_array_equal(rule._batteries.capacity, expected)
+    expected = alone._steered["battery"] & [False, True, True, False]
+    np.testing.assert_array_equal(rule._steered["battery"], expected)
     assert expected.any()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -250,3 +251,17 @@ def test_memory_does_not_grow_while_a_run_is_played(tmp_path: Path) -> None:
             connection.close()
             process.terminate()
     assert grown < 12.0, f"grew by {grown:.1f} MB from {before:.1f} MB"
+
+
+def test_the_page_makes_no_markup_of_text_and_names_no_other_host() -> None:
+    """Names cannot become markup where nothing parses text; the browser tests see the same from outside."""
+    static = sorted((ROOT / "p2p_market" / "replay" / "static").iterdir())
+    assert len(static) > 10
+    for path in static:
+        text = path.read_text(encoding="utf-8")
+        found = re.findall(
+            r"innerHTML|outerHTML|insertAdjacentHTML|DOMParser|document\.write|\beval\(|new Function", text
+        )
+        assert found == [], path.name
+        assert set(re.findall(r"https?://[^\"'\s]+", text)) <= {"http://www.w3.org/2000/svg"}, path.name
+        assert not re.search(r"\son\w+=|style=", text) or path.suffix == ".js", path.name

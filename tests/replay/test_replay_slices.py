@@ -16,8 +16,8 @@ from replay_runs import BATTERY, SMALL, cut_short, record, rewrite
 from p2p_market.errors import DataError
 from p2p_market.experiment import run
 from p2p_market.replay.recorded import RecordedRun
-from p2p_market.replay.slices import HOUSEHOLD_COLUMNS, MarketCourse, binned
-from p2p_market.replay.source import block_size, clock_of, numbers, rows_of_day
+from p2p_market.replay.slices import MarketCourse, binned
+from p2p_market.replay.source import HOUSEHOLD_COLUMNS, block_size, clock_of, numbers, rows_of_day
 from p2p_market.results import RunResults
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from p2p_market.build import build_controller
 from p2p_market.cli import main
+from p2p_market.config_loading import load_config
 from p2p_market.errors import ConfigError, MissingExtraError, UnknownNameError
 from p2p_market.evaluation import evaluate
-from p2p_market.learned import load_policy
+from p2p_market.learned import Network, load_policy
 from p2p_market.training import train
 from p2p_market.training.journal import COLUMNS, read_rows
+from p2p_market.training.plan import TrainingPlan
+from p2p_market.training.run import BACKENDS
+from p2p_market.training.scaling import Scaling
 
 pytestmark = pytest.mark.filterwarnings("default")  # warnings of the libraries are their own business
 
@@ -146,6 +152,65 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
     first = train(STREET, output=tmp_path / "run", overrides=overrides)
     second = train(STREET, output=tmp_path / "run", overrides=overrides, resume=True)
     assert without_times(first.rows) == without_times(second.rows)
+
+
+@pytest.mark.parametrize("backend", ["sb3", "benchmarl"])
+def test_policies_of_scaled_observations_play_on_those_that_the_street_gives(backend: str, tmp_path: Path) -> None:
+    overrides = keys(backend, "ippo", {"train.agent_steps": 4 * 4 * 48})
+    scaled = train(STREET, output=tmp_path / "scaled", overrides=overrides)
+    plain = train(STREET, output=tmp_path / "plain", overrides={**overrides, "train.scales_observations": False})
+    first, other = (results.best.networks["household"].weights[0] for results in (scaled, plain))
+    spread = Scaling.of(load_config(STREET)).spread
+    assert spread.min() < 0.05  # of a net load, e.g., so that its weights grow
+    grown = np.linalg.norm(first, axis=1) / np.linalg.norm(other, axis=1)
+    assert np.corrcoef(np.log(grown), -np.log(spread))[0, 1] > 0.9
+
+
+def test_scaling() -> None:
+    street = load_config(STREET)
+    scaling = Scaling.of(street)
+    rng = np.random.default_rng(0)
+    observations = rng.normal(size=(3, 4, scaling.mean.size)).astype(np.float32)
+    np.testing.assert_allclose(scaling.undone(scaling(observations)), observations, atol=1e-5)
+    sizes = [(scaling.mean.size, 8), (8, 3)]
+    network = Network(
+        tuple(rng.normal(size=size).astype(np.float32) for size in sizes),
+        tuple(rng.normal(size=size[1]).astype(np.float32) for size in sizes),
+    )
+    np.testing.assert_allclose(scaling.folded(network)(observations), network(scaling(observations)), atol=1e-3)
+    np.testing.assert_array_equal(scaling.mean, Scaling.of(street).mean)  # nothing is left to chance
+    choices = Scaling.of(load_config(STREET, CHOICES))
+    assert (choices.spread > 0.0).all()
+
+
+@pytest.mark.parametrize(("backend", "algorithm"), [("sb3", "ippo"), ("benchmarl", "mappo"), ("benchmarl", "iddpg")])
+def test_an_untrained_policy_offers_what_there_is_at_a_middle_price(backend: str, algorithm: str) -> None:
+    plan = TrainingPlan.of(load_config(STREET, keys(backend, algorithm, {})))
+    np.testing.assert_array_equal(plan.first_action, [0.0, 1.0, 0.0])
+    module, name = BACKENDS[backend]
+    learner = getattr(importlib.import_module(module), name)(plan)
+    controller = build_controller(plan.street, num_markets=16)
+    controller.reset(seed=0)
+    actions = learner.policy()(controller.observe()[0])
+    assert abs(actions[..., 0].mean()) < 0.3
+    assert actions[..., 1].mean() > 0.6
+    assert abs(actions[..., 2].mean()) < 0.5
+    learner.close()
+    assert TrainingPlan.of(load_config(STREET, CHOICES)).first_action is None
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_value_of_an_episode_stops_at_its_end_unless_told_otherwise(ends: bool) -> None:
+    overrides = keys("sb3", "ippo", {"train.episodes_end": ends})
+    from p2p_market.training.sb3_backend import StableBaselines3Learner  # noqa: PLC0415 (optional)
+
+    learner = StableBaselines3Learner(TrainingPlan.of(load_config(STREET, overrides)))
+    learner.model.policy.value_net.bias.data += 100.0
+    learner.advance()
+    buffer = learner.model.rollout_buffer
+    beyond = buffer.rewards[-1].mean() - buffer.rewards[:-1].mean()
+    assert beyond == pytest.approx(0.0 if ends else 99.0, abs=2.0)
+    learner.close()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ export function drawFlows(layer, view) {
   const { layout } = view;
   const place = layout.isVertical ? ([u, v]) => [v, u] : (point) => point;
   const flows = view.pairs ? pairFlows(view) : hubFlows(view);
-  if (view.pairs && layout.isTown) flows.push(...hubFlows(view));
+  if (view.pairs && layout.isTown) flows.push(...hubFlows({ ...view, isMarked: () => false }));
   flows.sort((a, b) => b.kwh - a.kwh);
   layer.replaceChildren(...flows.map((flow) => arrow(flow, view, place)));
 }

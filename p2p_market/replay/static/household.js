@@ -71,7 +71,7 @@ function drawTrades(chart, spread, slots) {
   const below = filled.map((value, i) => Math.max(-(value ?? 0), 0) + (sold[i] ?? 0));
   const reach = [Math.max(...below) > 0 ? -ceiling(below) : 0, Math.max(...above) > 0 ? ceiling(above) : 0];
   chart.scales([0, slots], reach[0] === reach[1] ? [0, 1] : reach);
-  chart.axisY("kWh bought (+), sold (\u2212)", 4);
+  chart.axisY("kWh, \u2212 is sold", 4);
   filled.forEach((value, i) => {
     const up = Math.max(value ?? 0, 0);
     const down = Math.max(-(value ?? 0), 0);
@@ -81,7 +81,7 @@ function drawTrades(chart, spread, slots) {
     bar(chart, i, -down, -down - (sold[i] ?? 0), "sell tint");
   });
   chart.add("line", { class: "axis", x1: chart.area.left, x2: chart.area.right, y1: chart.y(0), y2: chart.y(0) });
-  key(chart, [["buy", ""], ["sell", "neighbours"], ["buy tint", ""], ["sell tint", "grid"]]);
+  key(chart, [["buy", ""], ["sell", "market"], ["buy tint", ""], ["sell tint", "grid"]]);
 }
 
 function drawCharge(chart, spread, slots) {

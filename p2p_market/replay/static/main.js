@@ -28,19 +28,29 @@ async function open(market) {
   const many = (count, noun) => `${number(count, 0)} ${noun}${count === 1 ? "" : "s"}`;
   const roofs = households.filter(({ role }) => role === "prosumer").length;
   byId("about").textContent = [overview.mechanism, many(households.length, "household"), roofs ? `${roofs} with PV` : "",
-    many(overview.num_intervals, "interval"), overview.is_live ? "running now" : ""].filter(Boolean).join(" \u00b7 ");
+    many(overview.num_intervals, "interval") + (overview.is_live ? " played so far" : "")].filter(Boolean).join(" \u00b7 ");
   tiles(byId("figures"), headline(overview.kpis));
-  byId("flow-note").textContent = flowNote();
+  const isTown = households.length > MOST_LARGE;
+  byId("legend").textContent = legend(isTown);
+  byId("flow-note").textContent = flowNote(isTown);
   byId("price-low").textContent = number(overview.price_low, 2);
   byId("price-high").textContent = `${number(overview.price_high, 2)} $/kWh`;
-  byId("household").replaceChildren(html("option", { value: "" }, "choose a household"),
-    ...households.map(({ name }, i) => html("option", { value: i }, name)));
+  listHouseholds(households.map(({ name }) => name));
   byId("market-choice").hidden = overview.markets.length < 2;
   byId("market").replaceChildren(...overview.markets.map((one) => html("option", { value: one }, one)));
   byId("market").value = market;
   byId("follow-choice").hidden = !overview.is_live;
   byId("time").max = Math.max(0, overview.num_intervals - 1);
   if (overview.lacks.length) say(`This run did not record ${overview.lacks.join(", ")}; what needs them is left out.`, true);
+}
+
+// The list is left alone where it stays the same: while an environment runs, somebody may be choosing from it.
+function listHouseholds(names) {
+  const list = byId("household");
+  const there = [...list.options].slice(1).map(({ text }) => text);
+  if (list.options.length && there.length === names.length && there.every((name, i) => name === names[i])) return;
+  list.replaceChildren(html("option", { value: "" }, "choose a household"),
+    ...names.map((name, i) => html("option", { value: i }, name)));
 }
 
 function headline(kpis) {
@@ -54,8 +64,13 @@ function headline(kpis) {
   ].filter(([value]) => value);
 }
 
-function flowNote() {
-  const columns = overview.households.length > MOST_LARGE ? "Each arrow is that of a column of houses. " : "";
+function legend(isTown) {
+  const houses = isTown ? "Orange houses sell, blue ones buy." : "Numbers: kWh bought (+) and sold (\u2212).";
+  return `${houses} Arrows run from seller to buyer, wider for more kWh, in the colour of the price:`;
+}
+
+function flowNote(isTown) {
+  const columns = isTown ? "Each arrow is that of a column of houses. " : "";
   if (!overview.has_pairs) {
     return `${columns}Who trades with whom is not recorded (run.trades: true does that); energy goes through the market.`;
   }
@@ -80,7 +95,7 @@ async function show() {
   byId("moment").textContent = times.nameOf(t);
   const moment = await store.interval(t);
   if (question !== state.question) return;
-  if (byId("message").className !== "hint") say("");
+  if (byId("message").className !== "hint" || overview.is_live) say("");
   street.build(overview);
   street.draw(moment, times.startOf(t), household);
   const market = readMarket(moment, overview, household);
@@ -115,7 +130,7 @@ async function showHousehold(question) {
   const day = await store.day(index, Math.floor(times.startOf(state.t) / DAY));
   if (question !== state.question) return;
   drawDay(byId("day"), byId("household-figures"), { day, household: overview.households[index], now: state.t, overview,
-    index, onPick: go });
+    index, onPick: move });
 }
 
 const guard = (work) => work().catch((error) => {
@@ -125,8 +140,19 @@ const guard = (work) => work().catch((error) => {
 
 function go(t) {
   const last = overview.num_intervals - 1;
+  document.body.classList.toggle("waits", last < 0);
+  if (last < 0) {
+    say("Nothing has been played yet.", true);
+    return Promise.resolve();
+  }
   state.t = Math.min(Math.max(Math.round(t), 0), last);
   return guard(show);
+}
+
+// Who moves in time looks at that time; an environment that runs is followed again from its last interval on.
+function move(t) {
+  byId("follow").checked = t >= overview.num_intervals - 1;
+  return go(t);
 }
 
 function choose(index) {
@@ -170,12 +196,12 @@ function onKey(event) {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("select")) return;
   const aDay = Math.round(DAY / (times.step || DAY)) || 1;
   const moves = {
-    ArrowLeft: () => go(state.t - (event.shiftKey ? aDay : 1)),
-    ArrowRight: () => go(state.t + (event.shiftKey ? aDay : 1)),
-    PageUp: () => go(state.t - aDay),
-    PageDown: () => go(state.t + aDay),
-    Home: () => go(0),
-    End: () => go(overview.num_intervals - 1),
+    ArrowLeft: () => move(state.t - (event.shiftKey ? aDay : 1)),
+    ArrowRight: () => move(state.t + (event.shiftKey ? aDay : 1)),
+    PageUp: () => move(state.t - aDay),
+    PageDown: () => move(state.t + aDay),
+    Home: () => move(0),
+    End: () => move(overview.num_intervals - 1),
     Escape: () => choose(null),
     " ": () => (state.playing ? stop() : play()),
   };
@@ -212,12 +238,11 @@ function busiest() {
 }
 
 async function watch() {
-  const isLast = state.t >= overview.num_intervals - 1;
-  const before = `${overview.episode} ${overview.num_intervals}`;
+  const { episode, num_intervals: number } = overview;
   await open(overview.market);
-  if (`${overview.episode} ${overview.num_intervals}` !== before) {
+  if (overview.episode !== episode || overview.num_intervals !== number) {
     drawStrip(byId("strip"), overview, times);
-    if (isLast || byId("follow").checked) await go(overview.num_intervals - 1);
+    if (overview.episode !== episode || byId("follow").checked) await go(overview.num_intervals - 1);
   }
   setTimeout(() => guard(watch), POLL);
 }
@@ -234,10 +259,10 @@ async function start() {
   drawStrip(byId("strip"), overview, times);
   byId("price-bar").replaceChildren(svg("svg", { viewBox: "0 0 12 1", preserveAspectRatio: "none" },
     ...Array.from({ length: 12 }, (_, i) => svg("rect", { x: i, width: 1.05, height: 1, fill: priceColour(i / 11) }))));
-  byId("time").addEventListener("input", () => go(Number(byId("time").value)));
+  byId("time").addEventListener("input", () => move(Number(byId("time").value)));
   byId("play").addEventListener("click", () => (state.playing ? stop() : play()));
-  byId("back").addEventListener("click", () => go(state.t - 1));
-  byId("forward").addEventListener("click", () => go(state.t + 1));
+  byId("back").addEventListener("click", () => move(state.t - 1));
+  byId("forward").addEventListener("click", () => move(state.t + 1));
   byId("household").addEventListener("change", ({ target }) => choose(target.value === "" ? null : Number(target.value)));
   byId("market").addEventListener("change", ({ target }) => guard(async () => {
     await open(Number(target.value));

@@ -113,13 +113,13 @@ function drawGains(chart, { bids, asks, traded }) {
 
 function drawKey(chart, isChosen) {
   const { right, top } = chart.area;
-  const rows = [["curve demand", "demand (bids)"], ["curve supply", "supply (asks)"], ...(isChosen ? [["mine", "chosen household"]] : [])];
-  rows.forEach(([kind, words], i) => {
-    const y = top + 8 + 16 * i;
-    chart.add("rect", { class: "key", x: right - 128, y: y - 9, width: 128, height: 17 });
-    chart.add("line", { class: kind, x1: right - 122, x2: right - 100, y1: y, y2: y });
-    chart.text(right - 94, y + 4, words, "tick", "start");
-  });
+  const entries = [["curve demand", "demand"], ["curve supply", "supply"], ...(isChosen ? [["mine", "chosen"]] : [])];
+  let x = right;
+  for (const [kind, words] of entries.reverse()) {
+    x -= 40 + 7.2 * words.length;
+    chart.add("line", { class: kind, x1: x, x2: x + 20, y1: top - 10, y2: top - 10 });
+    chart.text(x + 25, top - 6, words, "tick", "start");
+  }
 }
 
 // Neighbouring levels of one side added up, so that a short list holds them.

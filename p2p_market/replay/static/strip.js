@@ -14,6 +14,10 @@ export function drawStrip(holder, overview, times) {
   const x = (interval) => round(INSET + (interval / last) * (width - 2 * INSET));
   const highest = Math.max(1e-9, ...["demand_kwh", "pv_kwh"].flatMap((name) => strip[name] ?? []));
   const y = (value) => round(FOOT - ((value ?? 0) / highest) * (FOOT - 3));
+  if (!number) {
+    holder.replaceChildren();
+    return;
+  }
   const path = (values) => (values ?? []).map((value, i) => `${i ? "L" : "M"}${x(strip.first[i])} ${y(value)}`).join("");
   const area = (values) => (values ? `${path(values)}V${FOOT}H${INSET}Z` : "");
   holder.replaceChildren(svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT },
