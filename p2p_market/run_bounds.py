@@ -16,7 +16,7 @@ from p2p_market.scenario.outlook import of_market, read_ahead
 from p2p_market.types import FloatArray
 
 LARGEST_EPISODE = 50_000  # households times intervals; about a minute of solving, see docs/storage.md
-_UNASKED = 10_000  # household-intervals of all markets: a second or two
+_UNASKED = 10_000  # household-intervals of all markets: seconds
 
 
 def wants_bounds(asked: bool | None, controller: AuctionController, num_intervals: int) -> bool:

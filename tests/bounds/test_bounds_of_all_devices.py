@@ -167,7 +167,7 @@ def test_alone_and_without_a_market_the_selfish_plan_costs_what_its_bound_says(r
     assert figures["selfish_cost_dollars"] < figures["grid_only_cost_dollars"] - 0.5
 
 
-@pytest.mark.parametrize("kind", ["noisy", "persistence", "rolling_mean"])
+@pytest.mark.parametrize("kind", ["noisy", "persistence"])
 def test_what_a_forecast_does_not_know_costs_something(kind: str) -> None:
     known = planned("mpc", SETS["all"])
     guessed = planned("mpc", SETS["all"], **{"scenario.forecast.kind": kind})
