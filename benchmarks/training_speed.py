@@ -152,14 +152,14 @@ def measured(update: Update, num_updates: int) -> tuple[float, float]:
 
 def rows(*, is_quick: bool) -> Iterator[tuple[str, ...]]:
     """Rows of the table."""
-    import torch  # noqa: PLC0415 (optional)
-
-    torch.set_num_threads(1)
     num_markets, updates = (4, 1) if is_quick else (64, 3)
     for name, (lanes, asked, needed) in LANES.items():
         if not all(importlib.util.find_spec(module) for module in needed):
             print(f"{name}: not installed ({', '.join(needed)}), left out")
             continue
+        import torch  # noqa: PLC0415 (optional)
+
+        torch.set_num_threads(1)
         slow, fast = lanes(num_markets)
         (slow_rate, _), (fast_rate, share) = measured(slow, 1), measured(fast, updates)
         yield (

@@ -28,6 +28,7 @@ except ImportError as error:
     raise require_extra("benchmarl", "train", "train.backend benchmarl") from error
 
 _ON_POLICY = ("ippo", "mappo")
+_SMALL = 0.01  # part of the last layer's weights that is left at the start, as the other backend has it
 _NEAR_THE_CAP = 0.9  # a tanh reaches no cap, and close to it learns nothing
 
 
@@ -193,9 +194,13 @@ class BenchmarlLearner:
             return
         bias = first if self._head == "clip" else np.arctanh(_NEAR_THE_CAP * first)
         for policy in self.experiment.group_policies.values():
-            last = [values for name, values in policy.named_parameters() if name.endswith("bias")][-1]
-            with torch.no_grad():
-                last.data[..., : len(bias)].copy_(torch.from_numpy(bias))
+            weights, biases = (
+                [values for name, values in policy.named_parameters() if name.endswith(kind)][-1].data
+                for kind in ("weight", "bias")
+            )
+            weights *= _SMALL
+            biases[..., : len(bias)].copy_(torch.from_numpy(bias))
+            biases[..., len(bias) :] = 0.0
 
     def _network(self, group: str) -> Network:
         """The layers of a group's policy, in order."""

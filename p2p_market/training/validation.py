@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from p2p_market.config import Config
     from p2p_market.learned import LearnedPolicy
 
-_SEED = 1_000_003  # of the days and households, no seed of a training
+SEED = 1_000_003  # of the days and households, no seed of a training
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Validator:
         """Play all episodes to their ends."""
         env, controller = self._env, self._env.controller
         policy.check(controller)
-        observations, _ = env.reset(seed=_SEED)
+        observations, _ = env.reset(seed=SEED)
         reward, saving = 0.0, 0.0
         for _ in range(controller.horizon):
             observations, rewards, _, _, _ = env.step(policy(observations))

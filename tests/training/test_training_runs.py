@@ -16,7 +16,8 @@ from p2p_market.config_loading import load_config
 from p2p_market.errors import ConfigError, MissingExtraError, UnknownNameError
 from p2p_market.evaluation import evaluate
 from p2p_market.learned import Network, load_policy
-from p2p_market.training import train
+from p2p_market.social_rewards import own_saving
+from p2p_market.training import train, validation
 from p2p_market.training.journal import COLUMNS, read_rows
 from p2p_market.training.plan import TrainingPlan
 from p2p_market.training.run import BACKENDS
@@ -259,3 +260,22 @@ def test_a_missing_library_names_the_extra(backend: str, library: str, tmp_path:
             train(STREET, output=tmp_path / "run", overrides={"train.backend": backend})
     else:
         pytest.skip(f"{library} is installed")
+
+
+@pytest.mark.slow
+def test_the_quick_start_learns_more_than_zip(tmp_path: Path) -> None:
+    quick = Path(__file__).parents[2] / "configs" / "train_quick.yaml"
+    overrides = keys("sb3", "ippo", {"train.agent_steps": 400_000})
+    best = max(
+        row["validation_saving_dollars"] or 0.0 for row in train(quick, output=tmp_path, overrides=overrides).rows
+    )
+    config = load_config(quick, {"population.storage": "self_consumption"})
+    controller = build_controller(config, num_markets=32, learners_follow="zip")
+    controller.reset(validation.SEED)
+    saving = 0.0
+    for _ in range(controller.horizon):
+        controller.run_auction(None)
+        transition = controller.transition
+        assert transition is not None
+        saving += float(own_saving(transition).mean())
+    assert best > 1.1 * saving > 0.5
