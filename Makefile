@@ -2,7 +2,7 @@
 PYTHON ?= python
 BENCHMARKS = speed regret synthetic_vs_real gode_sunder bidding_rounds on_device storage_ranking tasks
 
-.PHONY: install test test-all lint types check smoke bench bench-smoke bench-check bench-record docs
+.PHONY: install test test-all lint types check smoke bench bench-smoke bench-check bench-record docs tables
 
 install: ## everything that a contributor needs, on the code as it stands here
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -38,5 +38,8 @@ bench-record: ## renew that record, and the tables of README.md and docs/speed.m
 	$(PYTHON) -m benchmarks.speed --record --write
 	$(PYTHON) -m benchmarks.peers --write
 
-docs: ## write the tables that are generated from the code
+tables: ## write the tables that are generated from the code
 	$(PYTHON) docs/generate_reference.py
+
+docs: tables ## those, and the site of the docs in site/; a warning or a dead link inside it is an error
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict

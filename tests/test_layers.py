@@ -85,7 +85,7 @@ LAYERS = {
 }
 # What an environment over synthetic data can do without.
 HEAVY = ("polars", "pandas", "pydantic", "yaml", "rich", "tyro", "matplotlib", "plotly", "scipy", "torch", "pooch")
-LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra")
+LEARNS = ("torch", "torchrl", "tensordict", "stable_baselines3", "pufferlib", "benchmarl", "hydra", "minari", "onnx")
 READS_FRAMES = ("analysis", "comparison", "data", "results", "experiment", "evaluation", "view", "cli", "build")
 HEAVY += ("power_grid_model",)
 READS_FRAMES += ("power_flow", "run_power_flow", "replay", "report")

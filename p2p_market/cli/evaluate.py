@@ -99,7 +99,9 @@ def evaluate(
         heading = f"\n{len(policies)} runs on {results.num_episodes} days, 95 % intervals over both"
         console.print(heading, style="bold")
         console.print(measures_of(results))
-        console.print(f"a score is 0 for the grid alone and 1 for {results.scored_by}")
+        if results.scored_by is not None:
+            best = "the day's optimum" if results.scored_by == "optimum" else results.scored_by
+            console.print(f"a score is 0 for the grid alone and 1 for {best}")
     if output is not None:
         console.print(f"written to {results.write(output)}", soft_wrap=True, highlight=False)
     if chosen.judged_by == "value_captured" and results.bounds is None:

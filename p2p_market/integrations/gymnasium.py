@@ -117,8 +117,8 @@ class StreetVectorEnv(VectorEnv[Float32Array, AnyArray, AnyArray]):
             raise ConfigError(f"render_mode is {render_mode!r}; a batch of streets draws nothing, leave it out")
         self.street = vector_env(config, num_envs=num_envs, **keywords)
         self.num_envs = num_envs
-        self.single_observation_space = _repeated(self.street.single_observation_space, self.street.num_agents)
-        self.single_action_space = _repeated(self.street.single_action_space, self.street.num_agents)
+        self.single_observation_space = repeated_space(self.street.single_observation_space, self.street.num_agents)
+        self.single_action_space = repeated_space(self.street.single_action_space, self.street.num_agents)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
@@ -144,7 +144,7 @@ class StreetVectorEnv(VectorEnv[Float32Array, AnyArray, AnyArray]):
         return observations, team, terminations[:, 0], truncations[:, 0], infos
 
 
-def _repeated(space: spaces.Space[Any], times: int) -> spaces.Space[Any]:
+def repeated_space(space: spaces.Space[Any], times: int) -> spaces.Space[Any]:
     """The space of so many households side by side, ``(N, ...)``."""
     if isinstance(space, spaces.Box):
         return spaces.Box(np.stack([space.low] * times), np.stack([space.high] * times), dtype=np.float32)

@@ -64,7 +64,8 @@ def draw_costs(sheet: Sheet, runs: Sequence[Run]) -> str:
         of_best = "" if captured is None else f", {100.0 * captured:.1f} % of what could be saved at best"
         who = f"{shortened(run.label)} saves" if len(runs) > 1 else "The street saves"
         told.append(f"{who} {alone - cost:.2f} ${part} against the grid alone{of_best}")
-    bounds = "" if any("value_captured" in run.kpis for run in known) else " With run.bounds the optimum is shown too."
+    has_bounds = any("value_captured" in run.kpis for run in known)
+    bounds = "" if has_bounds else " With run.bounds: true the optimum is shown too."
     return "; ".join(told) + "." + bounds
 
 

@@ -20,6 +20,7 @@ VALUES: dict[str, Any] = {
     "data.start": "2013-01-14",
     "run.days": 2,
     "run.figures": False,
+    "run.bounds": False,
     "devices": {"battery": {"share": 0.6}},
     "population.storage": "self_consumption",
 }

@@ -38,6 +38,7 @@ SMALL: dict[str, Any] = {
     "data.start": "2013-01-14",
     "run.days": 3,
     "run.figures": False,
+    "run.bounds": False,
     "devices": {"battery": {"share": 0.6, "owners": "prosumers"}},
     "population.storage": "self_consumption",
     "population.options": {},

@@ -23,6 +23,7 @@ SMALL: dict[str, Any] = {
     "data.start": "2013-01-14",
     "run.days": 2,
     "run.figures": False,
+    "run.bounds": False,
     "name": "small",
 }
 LAST = {"run.start": "2013-01-16T23:30:00", "run.days": None}

@@ -142,7 +142,7 @@ def test_a_task_is_learned_on_train_and_measured_by_its_protocol(tmp_path: Path)
     assert results.best.about["task"] == "storage10-v0"
     measured = evaluate(results.best, "storage10-v0", references=False, bounds=False, episodes=2)
     assert measured.summary["player"].to_list() == ["mine"]
-    with pytest.raises(ConfigError, match="sees features that this street does not have"):
+    with pytest.raises(ConfigError, match="sees features that this street does not have: state_of_charge"):
         evaluate(results.best, "street10-v0", references=False, bounds=False, episodes=2)
     command = ["evaluate", str(results.folder), "--task", "storage10-v0", "--split", "validation"]
     assert main(command) == 0
